@@ -1,0 +1,1 @@
+//! atelier: submit, watch, list, show, cancel, retry, keys, doctor.

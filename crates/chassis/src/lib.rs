@@ -1,0 +1,1 @@
+//! What every service needs: settings, telemetry, metrics, health, start and stop, clock.

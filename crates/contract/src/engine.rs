@@ -1,0 +1,158 @@
+//! The lines between worker-sd and its child sd-engine: one JSON object a line.
+//!
+//! A [`Line::Preview`] or [`Line::Image`] is followed by exactly `size_bytes` raw bytes: 8-bit RGB, rows from the top.
+//! The child ends when its standard input ends.
+
+use serde::{Deserialize, Serialize};
+
+use crate::spec::TextToImage;
+
+/// From the worker to sd-engine, on standard input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Command {
+    /// Loads the model. Once, before anything else: a process holds one model.
+    Load {
+        /// The files.
+        files: ModelFiles,
+        /// CPU threads.
+        threads: u32,
+    },
+    /// Makes pictures. Answered by [`Line::Done`] or [`Line::Failed`].
+    Generate {
+        /// What to make; model and seed are set.
+        spec: Box<TextToImage>,
+    },
+    /// Ends the running generation, where the library can. Answered by [`Line::Failed`] with `is_cancelled`.
+    Cancel,
+}
+
+/// From sd-engine to the worker, on standard output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Line {
+    /// The process runs and waits for [`Command::Load`].
+    Hello {
+        /// The version of the library.
+        version: String,
+        /// Whether [`Command::Cancel`] works; otherwise the process must be killed.
+        can_cancel: bool,
+    },
+    /// The model is in memory.
+    Loaded {
+        /// How long it took.
+        duration_ms: u64,
+    },
+    /// A step further.
+    Progress {
+        /// What the steps are.
+        stage: Stage,
+        /// Steps done.
+        step: u32,
+        /// Steps in all.
+        steps: u32,
+    },
+    /// What the picture looks like by now. Raw bytes follow.
+    Preview {
+        /// After which step.
+        step: u32,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// How many raw bytes follow: `width * height * 3`.
+        size_bytes: u64,
+    },
+    /// A finished picture. Raw bytes follow.
+    Image {
+        /// The how-manieth, from 0.
+        index: u32,
+        /// Its seed.
+        seed: u32,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// How many raw bytes follow: `width * height * 3`.
+        size_bytes: u64,
+    },
+    /// All pictures were sent.
+    Done {
+        /// How long it took.
+        duration_ms: u64,
+    },
+    /// The load or the generation came to nothing; the process goes on if it can.
+    Failed {
+        /// Why, for people.
+        message: String,
+        /// Whether [`Command::Cancel`] was the reason.
+        is_cancelled: bool,
+    },
+    /// The process is about to abort.
+    Abort {
+        /// Why, in the words of the library.
+        message: String,
+    },
+    /// A line of the library's log.
+    Log {
+        /// `debug`, `info`, `warn`, `error`.
+        level: String,
+        /// The text, without the line's end.
+        message: String,
+    },
+}
+
+/// What a series of steps stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Tensors read from disk.
+    Loading,
+    /// The prompt read by the text encoder.
+    Encoding,
+    /// Denoising steps.
+    Sampling,
+    /// Tiles or the whole picture turned into pixels.
+    Decoding,
+}
+
+/// The files that make up one model, and how to hold them. Also the form of the `<model>.json` sidecar, where paths are
+/// relative to the sidecar's folder. Paths here are absolute once they stand in a [`Command::Load`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelFiles {
+    /// A checkpoint with everything in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The diffusion model alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diffusion_model: Option<String>,
+    /// The autoencoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vae: Option<String>,
+    /// A tiny autoencoder instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taesd: Option<String>,
+    /// The CLIP-L text encoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_l: Option<String>,
+    /// The CLIP-G text encoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_g: Option<String>,
+    /// The T5-XXL text encoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub t5xxl: Option<String>,
+    /// A language model as the text encoder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub llm: Option<String>,
+    /// Keeps the text encoders on the CPU.
+    pub clip_on_cpu: bool,
+    /// Keeps the autoencoder on the CPU.
+    pub vae_on_cpu: bool,
+    /// Keeps weights in main memory and copies them over when needed.
+    pub offload_to_cpu: bool,
+    /// Uses flash attention.
+    pub flash_attn: bool,
+    /// Decodes in tiles.
+    pub vae_tiling: bool,
+}

@@ -1,0 +1,21 @@
+//! What crosses a process border: jobs, events, assets, models, engine lines, problems. Data only.
+//!
+//! Every type here is read by at least two programs, and some of its JSON rests in a stream or a database while versions change.
+//! So: add, never rename or re-use; a new field has `#[serde(default)]`; golden files in `tests/golden/` keep every form.
+
+pub mod asset;
+pub mod engine;
+pub mod event;
+pub mod id;
+pub mod job;
+pub mod key;
+pub mod model;
+pub mod page;
+pub mod preview;
+pub mod problem;
+pub mod result;
+pub mod spec;
+pub mod system;
+pub mod worker;
+
+pub use id::{AssetId, JobId, KeyId};

@@ -1,0 +1,48 @@
+//! Workers, as they announce themselves.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use crate::{JobId, spec::WorkerKind};
+
+/// A worker that is alive. It renews this announcement; when it stops doing so, the announcement lapses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Worker {
+    /// A fresh name at every start: host, kind, random.
+    pub name: String,
+    /// What it takes.
+    pub kind: WorkerKind,
+    /// The engine and its version.
+    pub engine: String,
+    /// The device that it uses: `cpu`, `cuda:0`, …
+    pub device: String,
+    /// What it is doing.
+    pub state: WorkerState,
+    /// The job that it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<JobId>,
+    /// The models in its memory.
+    #[serde(default)]
+    pub resident_models: Vec<String>,
+    /// When it started.
+    #[serde(with = "time::serde::rfc3339")]
+    pub started_at: OffsetDateTime,
+    /// What went wrong last, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_problem: Option<String>,
+}
+
+/// What a worker is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerState {
+    /// It waits for work.
+    Idle,
+    /// It runs a job.
+    Busy,
+    /// It was told to stop and finishes what it has.
+    Draining,
+    /// Its engine cannot run at the moment.
+    Broken,
+}

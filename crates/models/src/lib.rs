@@ -1,0 +1,1 @@
+//! Model files on disk: scan, headers of safetensors and GGUF, sidecars.

@@ -1,0 +1,1 @@
+//! For tests only: own Valkey, own PostgreSQL, tiny models.

@@ -1,0 +1,1 @@
+//! Turns an Engine into a worker: lease, run, report, drain. Holds ScriptedEngine.

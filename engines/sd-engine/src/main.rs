@@ -1,0 +1,2 @@
+//! sd-engine.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The front door: REST, SSE, WebSocket; the only writer of SQL; pump, projector, reconcile.

@@ -1,0 +1,1 @@
+//! The picture worker: drives sd-engine, or the scripted engine.

@@ -1,0 +1,1 @@
+//! Whole-system tests over HTTP and WebSocket, and the fault run.

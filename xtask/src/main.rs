@@ -1,0 +1,2 @@
+//! The tool box: `cargo xtask <command>`.
+fn main() {}
