@@ -70,8 +70,7 @@ pub enum JobState {
 
 impl JobState {
     /// Every state.
-    pub const ALL: &[Self] =
-        &[Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled, Self::Dead];
+    pub const ALL: &[Self] = &[Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled, Self::Dead];
 
     /// Returns the name that stands in JSON, SQL and metrics.
     #[must_use]
