@@ -1,0 +1,152 @@
+//! The seam between the worker and what makes the pictures.
+//!
+//! An engine knows nothing of queues, leases and files: it gets a spec and a [`Run`], reports to the run, and returns pixels.
+//! The worker calls one method at a time and owns the engine for as long as it lives.
+//! Every future that an engine returns may be dropped half-way (an engine that does not hear a cancel, a stop that is due);
+//! the next call must then find the engine usable: a child that is left in an unknown state is ended and started again.
+
+use std::future::Future;
+
+use bytes::Bytes;
+use contract::{JobId, event::Phase, spec::JobSpec};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// What makes pictures (and later text, films, downloads) of one kind of worker.
+pub trait Engine: Send + 'static {
+    /// Returns what the engine is, for people. Must not wait for the engine.
+    fn describe(&self) -> EngineDescription;
+
+    /// Returns the ids of the models that are in memory now.
+    fn resident_models(&self) -> Vec<String>;
+
+    /// Loads what the job needs; returns at once if it is resident.
+    fn load(&mut self, spec: &JobSpec, run: &Run) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Makes the pictures of the spec, in order.
+    /// Must return [`EngineError::Cancelled`] soon after `run.cancelled()` fires.
+    fn generate(&mut self, spec: &JobSpec, run: &Run)
+    -> impl Future<Output = Result<Vec<Picture>, EngineError>> + Send;
+
+    /// Gives all memory back. Called when the worker ends, and after a panic.
+    fn unload(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// What an engine is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineDescription {
+    /// Its name with its version. Stands in results and in the list of workers.
+    pub name: String,
+    /// The device that it uses: `cpu`, `cuda:0`, …
+    pub device: String,
+}
+
+/// A finished picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// 8-bit RGB, rows from the top: `width * height * 3` bytes.
+    pub rgb: Vec<u8>,
+    /// The seed that leads to this picture.
+    pub seed: u32,
+}
+
+/// Why an engine did not do what it was asked for. The worker decides by the variant, never by the text.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// It can never do this; another attempt would not help.
+    #[error("{message}")]
+    Rejected {
+        /// Why, for the person who asked.
+        message: String,
+        /// What to do about it.
+        remedy: Option<String>,
+    },
+    /// It did not work this time.
+    #[error("{message}")]
+    Engine {
+        /// Why, for the person who asked.
+        message: String,
+    },
+    /// The engine itself died. Counted, so that a job that kills engines is set aside.
+    #[error("{message}")]
+    Crashed {
+        /// Its last words, for the person who asked.
+        message: String,
+    },
+    /// It stopped because the run was cancelled.
+    #[error("the run was cancelled")]
+    Cancelled,
+}
+
+/// What an engine may know of the attempt, and where it reports to. Reporting never waits.
+#[derive(Debug)]
+pub struct Run {
+    /// The job.
+    pub job_id: JobId,
+    /// The how-manieth attempt, from 1.
+    pub attempt: u32,
+    cancelled: CancellationToken,
+    steps: mpsc::UnboundedSender<StepReport>,
+    preview: watch::Sender<Option<PreviewReport>>,
+}
+
+impl Run {
+    /// Returns a run, and the other end of what it reports.
+    #[must_use]
+    pub fn new(job_id: JobId, attempt: u32, cancelled: CancellationToken) -> (Self, Reports) {
+        let (steps, steps_seen) = mpsc::unbounded_channel();
+        let (preview, preview_seen) = watch::channel(None);
+        (Self { job_id, attempt, cancelled, steps, preview }, Reports { steps: steps_seen, preview: preview_seen })
+    }
+
+    /// Reports how far the engine is. `steps` is 0 where nobody knows.
+    /// [`Phase::Storing`] belongs to the worker.
+    pub fn progress(&self, phase: Phase, step: u32, steps: u32) {
+        // Nobody listens once the attempt is given up; the engine hears of that through `cancelled`.
+        let _ = self.steps.send(StepReport { phase, step, steps });
+    }
+
+    /// Shows what the picture looks like by now. Only the latest counts, so send as many as there are.
+    pub fn preview(&self, step: u32, jpeg: Bytes) {
+        self.preview.send_replace(Some(PreviewReport { step, jpeg }));
+    }
+
+    /// Returns the token that fires when the engine should stop.
+    #[must_use]
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.cancelled
+    }
+}
+
+/// The worker's end of a [`Run`].
+#[derive(Debug)]
+pub struct Reports {
+    /// Every report of progress, in order.
+    pub steps: mpsc::UnboundedReceiver<StepReport>,
+    /// The latest preview.
+    pub preview: watch::Receiver<Option<PreviewReport>>,
+}
+
+/// How far an engine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepReport {
+    /// What it is doing.
+    pub phase: Phase,
+    /// Steps done.
+    pub step: u32,
+    /// Steps in all; 0 where nobody knows.
+    pub steps: u32,
+}
+
+/// What a picture looks like by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviewReport {
+    /// After which step.
+    pub step: u32,
+    /// A small JPEG.
+    pub jpeg: Bytes,
+}
