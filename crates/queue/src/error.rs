@@ -1,0 +1,90 @@
+//! What can go wrong between a program of ours and Valkey.
+
+/// Why the queue could not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is no address.
+    #[error("{address:?} is no address of a Valkey server; write redis://host:6379 or redis+unix:///path/to/socket")]
+    Address {
+        /// What was given, without its password.
+        address: String,
+        /// What is wrong with it.
+        source: redis::RedisError,
+    },
+    /// The prefix would break the keys.
+    #[error("the queue prefix {0:?} must have 1 to 64 letters, digits, '-', '_' or '.'")]
+    Prefix(String),
+    /// Nobody answers there.
+    #[error("Valkey at {address} does not answer; start it, or correct ATELIER_VALKEY_URL")]
+    Unreachable {
+        /// Where we looked, without the password.
+        address: String,
+        /// What happened there.
+        source: redis::RedisError,
+    },
+    /// A command failed.
+    #[error("could not {action}")]
+    Command {
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        source: redis::RedisError,
+    },
+    /// The functions are not there: the data of Valkey were lost, or the API has never started.
+    #[error("could not {action}: Valkey has not got the functions of the queue; the API loads them when it starts")]
+    NotPrepared {
+        /// What was tried.
+        action: &'static str,
+    },
+    /// Another version of Atelier uses this Valkey.
+    #[error(
+        "this Valkey holds the queue layout {found}, and this program speaks {expected}; stop the other version and run FUNCTION DELETE {found} (jobs are safe in the database)"
+    )]
+    OtherLayout {
+        /// The library that is there.
+        found: String,
+        /// Ours.
+        expected: &'static str,
+    },
+    /// Something is too large for the queue.
+    #[error("{what} has {size_bytes} bytes, and the queue takes at most {limit_bytes}")]
+    TooLarge {
+        /// What it is.
+        what: &'static str,
+        /// Its size.
+        size_bytes: usize,
+        /// The bound.
+        limit_bytes: usize,
+    },
+    /// Something could not be written as JSON.
+    #[error("could not write {what} as JSON: this is a bug")]
+    Encode {
+        /// What it is.
+        what: &'static str,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A reply that no function gives.
+    #[error("Valkey answered {action} with {reply}: this is a bug")]
+    Reply {
+        /// What was tried.
+        action: &'static str,
+        /// What came.
+        reply: String,
+    },
+    /// The heartbeat thread could not be started.
+    #[error("could not start the heartbeat thread")]
+    Thread(#[source] std::io::Error),
+}
+
+impl Error {
+    /// Returns whether the same call may succeed later without anybody changing the program or its settings.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::NotPrepared { .. } => true,
+            Self::Command { source, .. } => crate::connection::is_outage(source),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The function library, assembled from its files.
