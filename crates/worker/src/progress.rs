@@ -1,0 +1,280 @@
+//! How far a job is and how long it will take: pure arithmetic on what an engine reports.
+//!
+//! The fraction is the weighted sum of the done shares of the phases. The weights are fixed when the attempt begins and
+//! no share ever falls, so the fraction cannot run backwards, whatever an engine reports.
+//! The time left is reckoned apart from it, from the measured pace.
+
+use std::time::Duration;
+
+use contract::event::{Phase, Progress};
+
+use crate::{
+    engine::StepReport,
+    pace::{Expectation, Measured, PHASES, index},
+};
+
+/// Follows one attempt. Times are counted from its beginning.
+#[derive(Debug)]
+pub(crate) struct Tracker {
+    expected: Expectation,
+    share: [f64; PHASES],
+    spent_s: [f64; PHASES],
+    latest: StepReport,
+    latest_at: Duration,
+    sampling: Rounds,
+    decoding: Rounds,
+    pace: StepPace,
+}
+
+/// Counts the pictures of a phase whose steps begin anew with every picture.
+#[derive(Debug, Default)]
+struct Rounds {
+    done: u32,
+    step: u32,
+}
+
+/// Seconds a step, over the steps whose beginning and end were both seen.
+#[derive(Debug, Default)]
+struct StepPace {
+    seconds: f64,
+    steps: u32,
+    /// Steps that were done before the first report of sampling: their time was booked on encoding.
+    unseen_steps: u32,
+    is_running: bool,
+}
+
+impl Tracker {
+    /// Returns a tracker for an attempt that begins now.
+    pub(crate) fn new(expected: Expectation) -> Self {
+        Self {
+            expected,
+            share: [0.0; PHASES],
+            spent_s: [0.0; PHASES],
+            latest: StepReport { phase: Phase::Loading, step: 0, steps: 0 },
+            latest_at: Duration::ZERO,
+            sampling: Rounds::default(),
+            decoding: Rounds::default(),
+            pace: StepPace::default(),
+        }
+    }
+
+    /// Takes a report and returns what to tell the people who watch.
+    pub(crate) fn report(&mut self, at: Duration, report: StepReport) -> Progress {
+        let passed_s = self.pass_time(at);
+        self.pace.take(passed_s, self.latest, report);
+        let share = self.share_of(report);
+        let phase = index(report.phase);
+        self.share[phase] = self.share[phase].max(share);
+        self.share[..ended_by(report.phase)].fill(1.0);
+        self.latest = report;
+        self.progress()
+    }
+
+    /// Returns what the attempt taught about its model.
+    pub(crate) fn finish(mut self, at: Duration) -> Measured {
+        self.pass_time(at);
+        let step_s = self.pace.step_s();
+        let encoding = index(Phase::Encoding);
+        let unseen_s = f64::from(self.pace.unseen_steps) * step_s.unwrap_or(0.0);
+        self.spent_s[encoding] = (self.spent_s[encoding] - unseen_s).max(0.0);
+        Measured { phase_s: self.spent_s, step_s }
+    }
+
+    /// Books the time since the latest report on the phase that it named.
+    fn pass_time(&mut self, at: Duration) -> f64 {
+        let passed_s = at.saturating_sub(self.latest_at).as_secs_f64();
+        self.spent_s[index(self.latest.phase)] += passed_s;
+        self.latest_at = at;
+        passed_s
+    }
+
+    fn share_of(&mut self, report: StepReport) -> f64 {
+        let amount = self.expected.amount;
+        let is_new_phase = report.phase != self.latest.phase;
+        match report.phase {
+            Phase::Sampling => {
+                let rounds = self.sampling.count(report.step, is_new_phase);
+                let done = u64::from(rounds) * u64::from(report.steps) + u64::from(report.step);
+                // Some engines count the steps of all pictures together.
+                let all = (u64::from(amount.steps) * u64::from(amount.pictures)).max(u64::from(report.steps));
+                share(done as f64, all as f64)
+            }
+            Phase::Decoding => {
+                let rounds = self.decoding.count(report.step, is_new_phase);
+                let now = share(f64::from(report.step), f64::from(report.steps));
+                share(f64::from(rounds) + now, f64::from(amount.pictures))
+            }
+            Phase::Loading | Phase::Encoding | Phase::Storing => share(f64::from(report.step), f64::from(report.steps)),
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        let fraction: f64 = self.expected.weights.iter().zip(self.share).map(|(weight, share)| weight * share).sum();
+        Progress {
+            phase: self.latest.phase,
+            step: self.latest.step,
+            steps: self.latest.steps,
+            seconds_per_step: self.pace.step_s(),
+            remaining_s: self.remaining_s(),
+            fraction: fraction.clamp(0.0, 1.0),
+        }
+    }
+
+    /// The pace of this attempt counts more than that of earlier ones; without either nobody knows.
+    fn remaining_s(&self) -> Option<f64> {
+        let amount = self.expected.amount;
+        let mut phase_s = match (self.expected.phase_s, self.pace.step_s()) {
+            (Some(phase_s), _) => phase_s,
+            (None, Some(_)) => [0.0; PHASES],
+            (None, None) => return None,
+        };
+        if let Some(step_s) = self.pace.step_s() {
+            phase_s[index(Phase::Sampling)] = step_s * f64::from(amount.steps) * f64::from(amount.pictures);
+        }
+        Some(phase_s.iter().zip(self.share).map(|(seconds, share)| seconds * (1.0 - share)).sum())
+    }
+}
+
+impl Rounds {
+    /// Takes a step and returns how many pictures were finished before it.
+    fn count(&mut self, step: u32, is_new_phase: bool) -> u32 {
+        let begins_anew = if is_new_phase { step <= self.step && self.step > 0 } else { step < self.step };
+        if begins_anew {
+            self.done += 1;
+        }
+        self.step = step;
+        self.done
+    }
+}
+
+impl StepPace {
+    fn take(&mut self, passed_s: f64, before: StepReport, report: StepReport) {
+        if report.phase != Phase::Sampling {
+            return;
+        }
+        if before.phase == Phase::Sampling && report.step >= before.step {
+            self.seconds += passed_s;
+            self.steps += report.step - before.step;
+        } else if !self.is_running {
+            self.unseen_steps = report.step;
+        }
+        self.is_running = true;
+    }
+
+    fn step_s(&self) -> Option<f64> {
+        (self.steps > 0).then(|| self.seconds / f64::from(self.steps))
+    }
+}
+
+/// Returns how many phases are over once this one is reported.
+/// Sampling and decoding alternate where an engine finishes one picture after the other.
+fn ended_by(phase: Phase) -> usize {
+    match phase {
+        Phase::Loading | Phase::Encoding | Phase::Storing => index(phase),
+        Phase::Sampling | Phase::Decoding => index(Phase::Sampling),
+    }
+}
+
+fn share(done: f64, all: f64) -> f64 {
+    if all > 0.0 { (done / all).clamp(0.0, 1.0) } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pace::{Amount, Paces};
+
+    fn tracker(steps: u32, pictures: u32) -> Tracker {
+        let amount = Amount { steps, pictures, megapixels: 0.25 };
+        Tracker::new(Paces::default().expect("m", false, amount))
+    }
+
+    fn step(phase: Phase, step: u32, steps: u32) -> StepReport {
+        StepReport { phase, step, steps }
+    }
+
+    fn second(number: u64) -> Duration {
+        Duration::from_secs(number)
+    }
+
+    /// Two pictures, one after the other, as the scripted engine reports them.
+    fn two_pictures() -> Vec<StepReport> {
+        let mut reports = vec![step(Phase::Loading, 0, 2), step(Phase::Loading, 2, 2), step(Phase::Encoding, 0, 0)];
+        for _ in 0..2 {
+            reports.extend((0..=3).map(|done| step(Phase::Sampling, done, 3)));
+            reports.extend([step(Phase::Decoding, 0, 1), step(Phase::Decoding, 1, 1)]);
+        }
+        reports.push(step(Phase::Storing, 0, 2));
+        reports.push(step(Phase::Storing, 2, 2));
+        reports
+    }
+
+    #[test]
+    fn the_fraction_rises_from_nothing_to_one() {
+        let mut tracker = tracker(3, 2);
+        let fractions: Vec<f64> = two_pictures()
+            .into_iter()
+            .zip(1..)
+            .map(|(report, number)| tracker.report(second(number), report).fraction)
+            .collect();
+        assert_eq!(fractions[0], 0.0);
+        assert!(fractions.is_sorted());
+        assert!((fractions[fractions.len() - 1] - 1.0).abs() < 1e-9);
+        let halfway = fractions[8];
+        assert!((0.5..0.75).contains(&halfway), "one of two pictures: {halfway}");
+    }
+
+    #[test]
+    fn the_fraction_never_falls_even_when_an_engine_reports_nonsense() {
+        fastrand::seed(7);
+        for _ in 0..200 {
+            let mut tracker = tracker(fastrand::u32(0..30), fastrand::u32(1..4));
+            let mut latest = 0.0;
+            for number in 0..60 {
+                let phase = [Phase::Loading, Phase::Encoding, Phase::Sampling, Phase::Decoding, Phase::Storing]
+                    [fastrand::usize(0..5)];
+                let report = step(phase, fastrand::u32(0..40), fastrand::u32(0..30));
+                let progress = tracker.report(second(number), report);
+                assert!(progress.fraction >= latest && progress.fraction <= 1.0);
+                assert!(progress.remaining_s.is_none_or(|remaining_s| remaining_s >= 0.0 && remaining_s.is_finite()));
+                latest = progress.fraction;
+            }
+        }
+    }
+
+    #[test]
+    fn the_time_left_follows_the_measured_pace() {
+        let mut tracker = tracker(10, 1);
+        assert_eq!(tracker.report(second(0), step(Phase::Loading, 0, 0)).remaining_s, None);
+        tracker.report(second(1), step(Phase::Sampling, 0, 10));
+        tracker.report(second(3), step(Phase::Sampling, 1, 10));
+        let progress = tracker.report(second(5), step(Phase::Sampling, 2, 10));
+        assert_eq!(progress.seconds_per_step, Some(2.0));
+        assert_eq!(progress.remaining_s, Some(16.0));
+    }
+
+    #[test]
+    fn the_second_job_knows_the_time_from_the_first() {
+        let mut paces = Paces::default();
+        let amount = Amount { steps: 3, pictures: 2, megapixels: 0.25 };
+        let mut first = Tracker::new(paces.expect("m", false, amount));
+        for (report, number) in two_pictures().into_iter().zip(1..) {
+            first.report(second(number), report);
+        }
+        paces.learn("m", false, amount, &first.finish(second(20)));
+        let mut next = Tracker::new(paces.expect("m", true, amount));
+        let remaining_s = next.report(Duration::ZERO, step(Phase::Loading, 0, 0)).remaining_s.expect("measured");
+        assert!((10.0..20.0).contains(&remaining_s), "{remaining_s}");
+    }
+
+    #[test]
+    fn steps_before_the_first_report_are_not_taken_for_encoding() {
+        let mut tracker = tracker(4, 1);
+        tracker.report(second(0), step(Phase::Encoding, 0, 0));
+        tracker.report(second(3), step(Phase::Sampling, 1, 4));
+        tracker.report(second(5), step(Phase::Sampling, 2, 4));
+        let measured = tracker.finish(second(5));
+        assert_eq!(measured.step_s, Some(2.0));
+        assert_eq!(measured.phase_s[index(Phase::Encoding)], 1.0);
+    }
+}

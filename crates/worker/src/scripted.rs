@@ -1,0 +1,153 @@
+//! An engine without a model: it paints a labelled test card with believable steps and previews.
+//!
+//! For demonstrations on any machine, for the development of the web app, and for every test of the system.
+//! A directive in the prompt makes it misbehave; `docs/scripted-engine.md` lists them.
+
+mod card;
+mod directive;
+mod font;
+
+use std::time::Duration;
+
+use contract::{
+    event::Phase,
+    spec::{JobSpec, TextToImage},
+};
+
+use self::directive::{Directive, Misdeed};
+use crate::engine::{Engine, EngineDescription, EngineError, Picture, Run};
+
+/// Loading a model takes this many steps of the engine's pace.
+const LOAD_STEPS: u32 = 4;
+
+/// The engine without a model.
+#[derive(Debug)]
+pub struct ScriptedEngine {
+    step: Duration,
+    resident: Option<String>,
+}
+
+impl ScriptedEngine {
+    /// Returns an engine that takes this long for each step.
+    #[must_use]
+    pub fn new(step: Duration) -> Self {
+        Self { step, resident: None }
+    }
+
+    /// Waits, unless the run is cancelled before.
+    async fn wait(run: &Run, duration: Duration) -> Result<(), EngineError> {
+        tokio::select! {
+            biased;
+            () = run.cancelled().cancelled() => Err(EngineError::Cancelled),
+            () = tokio::time::sleep(duration) => Ok(()),
+        }
+    }
+
+    /// Samples one picture step by step.
+    async fn paint(
+        &self,
+        spec: &TextToImage,
+        seed: u32,
+        directive: &Directive,
+        run: &Run,
+    ) -> Result<Picture, EngineError> {
+        let picture = card::draw(spec, seed);
+        let step = directive.step.unwrap_or(self.step);
+        run.progress(Phase::Sampling, 0, spec.steps);
+        for number in 1..=spec.steps {
+            Self::wait(run, step).await?;
+            if number == spec.steps.div_ceil(2) {
+                misbehave(directive, run).await?;
+            }
+            run.progress(Phase::Sampling, number, spec.steps);
+            if let Some(jpeg) = card::preview(&picture, number, spec.steps) {
+                run.preview(number, jpeg);
+            }
+        }
+        run.progress(Phase::Decoding, 0, 1);
+        Self::wait(run, step).await?;
+        run.progress(Phase::Decoding, 1, 1);
+        Ok(picture)
+    }
+}
+
+impl Engine for ScriptedEngine {
+    fn describe(&self) -> EngineDescription {
+        EngineDescription { name: format!("scripted {}", env!("CARGO_PKG_VERSION")), device: "cpu".to_owned() }
+    }
+
+    fn resident_models(&self) -> Vec<String> {
+        self.resident.iter().cloned().collect()
+    }
+
+    async fn load(&mut self, spec: &JobSpec, run: &Run) -> Result<(), EngineError> {
+        let JobSpec::TextToImage(wanted) = spec;
+        let directive = read_directive(wanted)?;
+        if directive.misdeed(run.attempt) == Some(Misdeed::FailLoad) {
+            return Err(EngineError::Engine {
+                message: "the model could not be loaded, as its prompt asked".to_owned(),
+            });
+        }
+        if self.resident.is_some() && self.resident == wanted.model {
+            return Ok(());
+        }
+        self.resident = None;
+        let load = directive.load.unwrap_or(self.step * LOAD_STEPS);
+        for number in 0..LOAD_STEPS {
+            run.progress(Phase::Loading, number, LOAD_STEPS);
+            Self::wait(run, load / LOAD_STEPS).await?;
+        }
+        run.progress(Phase::Loading, LOAD_STEPS, LOAD_STEPS);
+        self.resident.clone_from(&wanted.model);
+        Ok(())
+    }
+
+    async fn generate(&mut self, spec: &JobSpec, run: &Run) -> Result<Vec<Picture>, EngineError> {
+        let JobSpec::TextToImage(wanted) = spec;
+        let directive = read_directive(wanted)?;
+        run.progress(Phase::Encoding, 0, 1);
+        Self::wait(run, directive.step.unwrap_or(self.step)).await?;
+        run.progress(Phase::Encoding, 1, 1);
+        let mut pictures = Vec::new();
+        for number in 0..wanted.batch_count {
+            let seed = wanted.seed.unwrap_or(0).wrapping_add(number);
+            let painted = self.paint(wanted, seed, &directive, run).await;
+            if matches!(painted, Err(EngineError::Crashed { .. })) {
+                self.resident = None;
+            }
+            pictures.push(painted?);
+        }
+        Ok(pictures)
+    }
+
+    async fn unload(&mut self) {
+        self.resident = None;
+    }
+}
+
+fn read_directive(spec: &TextToImage) -> Result<Directive, EngineError> {
+    Directive::read(&spec.prompt).map_err(|message| EngineError::Rejected {
+        message,
+        remedy: Some("correct the directive, or take it out of the prompt".to_owned()),
+    })
+}
+
+/// Does what the directive says, in the middle of the steps.
+async fn misbehave(directive: &Directive, run: &Run) -> Result<(), EngineError> {
+    match directive.misdeed(run.attempt) {
+        None | Some(Misdeed::FailLoad) => Ok(()),
+        Some(Misdeed::Reject) => Err(EngineError::Rejected {
+            message: "the scripted engine refused, as the prompt asked".to_owned(),
+            remedy: Some("take the directive out of the prompt".to_owned()),
+        }),
+        Some(Misdeed::Fail) => {
+            Err(EngineError::Engine { message: "the scripted engine failed, as the prompt asked".to_owned() })
+        }
+        Some(Misdeed::Crash) => {
+            Err(EngineError::Crashed { message: "the scripted engine died, as the prompt asked".to_owned() })
+        }
+        // Stands for a worker that takes itself down with a job: nothing is cleaned up, as with a segmentation fault.
+        Some(Misdeed::Kill) => std::process::abort(),
+        Some(Misdeed::Hang) => std::future::pending().await,
+    }
+}
