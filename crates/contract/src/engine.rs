@@ -37,6 +37,9 @@ pub enum Line {
         version: String,
         /// Whether [`Command::Cancel`] works; otherwise the process must be killed.
         can_cancel: bool,
+        /// What it computes on: `cpu`, `CUDA0`, … in the words of the library.
+        #[serde(default)]
+        device: String,
     },
     /// The model is in memory.
     Loaded {

@@ -1,1 +1,3 @@
 //! For tests only: own Valkey, own PostgreSQL, tiny models.
+
+pub mod tiny_models;

@@ -80,6 +80,13 @@ pub enum Sampler {
     Lcm,
     DdimTrailing,
     Tcd,
+    ResMultistep,
+    #[serde(rename = "res_2s")]
+    Res2s,
+    ErSde,
+    EulerCfgPp,
+    EulerACfgPp,
+    EulerGe,
 }
 
 /// How the steps are spread over the noise: the schedulers of stable-diffusion.cpp, by its own names.
@@ -95,6 +102,52 @@ pub enum Scheduler {
     SgmUniform,
     Simple,
     Smoothstep,
+    KlOptimal,
+    Lcm,
+    BongTangent,
+    Ltx2,
+}
+
+impl Sampler {
+    /// Every sampler, in the order of the engine.
+    pub const ALL: &[Self] = &[
+        Self::Euler,
+        Self::EulerA,
+        Self::Heun,
+        Self::Dpm2,
+        Self::Dpmpp2sA,
+        Self::Dpmpp2m,
+        Self::Dpmpp2mV2,
+        Self::Ipndm,
+        Self::IpndmV,
+        Self::Lcm,
+        Self::DdimTrailing,
+        Self::Tcd,
+        Self::ResMultistep,
+        Self::Res2s,
+        Self::ErSde,
+        Self::EulerCfgPp,
+        Self::EulerACfgPp,
+        Self::EulerGe,
+    ];
+}
+
+impl Scheduler {
+    /// Every scheduler, in the order of the engine.
+    pub const ALL: &[Self] = &[
+        Self::Discrete,
+        Self::Karras,
+        Self::Exponential,
+        Self::Ays,
+        Self::Gits,
+        Self::SgmUniform,
+        Self::Simple,
+        Self::Smoothstep,
+        Self::KlOptimal,
+        Self::Lcm,
+        Self::BongTangent,
+        Self::Ltx2,
+    ];
 }
 
 fn default_side_px() -> u32 {

@@ -1,0 +1,186 @@
+//! What the library calls while it works: progress, previews, log, abort.
+//!
+//! All of it is global to the process, so the state is too.
+
+#![allow(unsafe_code, reason = "called by C++")]
+
+mod stage;
+
+#[cfg(soft_cancel)]
+use std::sync::atomic::AtomicPtr;
+use std::{
+    ffi::{CStr, c_char, c_int, c_void},
+    ptr::null_mut,
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use contract::engine::Line;
+use diffusion_rs_sys as library;
+
+use self::stage::Stages;
+use crate::output::Output;
+
+static OUTPUT: OnceLock<&'static Output> = OnceLock::new();
+static STAGES: Mutex<Stages> = Mutex::new(Stages::LOADING);
+static LAST_ERROR: Mutex<Option<String>> = Mutex::new(None);
+static IS_CANCELLED: AtomicBool = AtomicBool::new(false);
+#[cfg(soft_cancel)]
+static CANCELLABLE: AtomicPtr<library::sd_ctx_t> = AtomicPtr::new(null_mut());
+
+/// Tells the library where to call, and where it all goes.
+pub(crate) fn install(output: &'static Output) {
+    let _ = OUTPUT.set(output);
+    // SAFETY: the functions live as long as the process and take no data.
+    unsafe {
+        library::ggml_set_abort_callback(Some(on_abort));
+        library::sd_set_log_callback(Some(on_log), null_mut());
+        library::sd_set_progress_callback(Some(on_progress), null_mut());
+        // The projection costs next to nothing: every step, and the worker chooses among them.
+        let (every_step, denoised, noisy) = (1, true, false);
+        let mode = library::preview_t::PREVIEW_PROJ;
+        library::sd_set_preview_callback(Some(on_preview), mode, every_step, denoised, noisy, null_mut());
+    }
+}
+
+/// Says that what comes next is the loading of a model.
+pub(crate) fn begin_loading() {
+    take_last_error();
+    *stages() = Stages::LOADING;
+}
+
+/// Says that what comes next are `count` pictures of `all`, beginning with number `first`.
+pub(crate) fn begin_generation(steps: u32, first: u32, count: u32, all: u32) {
+    take_last_error();
+    let begun = Stages::generating(steps, first, count, all);
+    post(begun.line(0, 0));
+    *stages() = begun;
+}
+
+/// Returns the last error that the library logged since the last beginning.
+pub(crate) fn take_last_error() -> Option<String> {
+    LAST_ERROR.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Ends the running generation, if the library can. Otherwise nothing happens, as the first line said.
+pub(crate) fn cancel() {
+    IS_CANCELLED.store(cfg!(soft_cancel), Ordering::Release);
+    #[cfg(soft_cancel)]
+    {
+        let context = CANCELLABLE.load(Ordering::Acquire);
+        if !context.is_null() {
+            // SAFETY: the context is alive while it stands here, and this function may be called from any thread.
+            unsafe { library::sd_cancel_generation(context, library::sd_cancel_mode_t::SD_CANCEL_ALL) }
+        }
+    }
+}
+
+/// Returns whether the running generation was cancelled.
+pub(crate) fn is_cancelled() -> bool {
+    IS_CANCELLED.load(Ordering::Acquire)
+}
+
+/// A new generation begins; a cancel of the one before does not count for it.
+pub(crate) fn forget_cancel() {
+    IS_CANCELLED.store(false, Ordering::Release);
+}
+
+/// Says which context a cancel is for; null for none.
+#[cfg(soft_cancel)]
+pub(crate) fn set_cancellable(context: *mut library::sd_ctx_t) {
+    CANCELLABLE.store(context, Ordering::Release);
+}
+
+fn post(line: Line) {
+    if let Some(output) = OUTPUT.get() {
+        output.post(line);
+    }
+}
+
+fn stages() -> std::sync::MutexGuard<'static, Stages> {
+    STAGES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+unsafe extern "C" fn on_progress(step: c_int, steps: c_int, _seconds: f32, _data: *mut c_void) {
+    let lines = stages().progress(step.unsigned_abs(), steps.unsigned_abs());
+    lines.into_iter().for_each(post);
+    // A cancel between the beginning of a generation and the library's own reset of its flag would be lost.
+    #[cfg(soft_cancel)]
+    if is_cancelled() {
+        cancel();
+    }
+}
+
+unsafe extern "C" fn on_preview(
+    step: c_int,
+    count: c_int,
+    frames: *mut library::sd_image_t,
+    _is_noisy: bool,
+    _data: *mut c_void,
+) {
+    let Some(output) = OUTPUT.get() else { return };
+    if count < 1 || frames.is_null() {
+        return;
+    }
+    // SAFETY: the library hands over `count` images that live until this function returns.
+    let (width, height, rgb) = unsafe {
+        let frame = &*frames;
+        if frame.data.is_null() || frame.channel != 3 {
+            return;
+        }
+        let size = frame.width as usize * frame.height as usize * 3;
+        (frame.width, frame.height, std::slice::from_raw_parts(frame.data, size).to_vec())
+    };
+    let step = stages().overall_step(step.unsigned_abs());
+    let size_bytes = u64::try_from(rgb.len()).unwrap_or(u64::MAX);
+    output.post_preview(Line::Preview { step, width, height, size_bytes }, rgb);
+}
+
+unsafe extern "C" fn on_log(level: library::sd_log_level_t, text: *const c_char, _data: *mut c_void) {
+    use library::sd_log_level_t::{SD_LOG_ERROR, SD_LOG_INFO, SD_LOG_WARN};
+    let level_name = match level {
+        SD_LOG_ERROR => "error",
+        SD_LOG_WARN => "warn",
+        SD_LOG_INFO => "info",
+        // Finer than that, it repeats prompts.
+        _ => return,
+    };
+    if text.is_null() {
+        return;
+    }
+    // SAFETY: the library hands over a text that ends with a zero byte.
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    let message = without_place(text.trim_end()).to_owned();
+    if level == SD_LOG_ERROR {
+        *LAST_ERROR.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.clone());
+    }
+    stages().heard(&message);
+    post(Line::Log { level: level_name.to_owned(), message });
+}
+
+/// Called right before `abort()`: all that can be done is to say why.
+unsafe extern "C" fn on_abort(text: *const c_char) {
+    let Some(output) = OUTPUT.get() else { return };
+    if text.is_null() {
+        return;
+    }
+    // SAFETY: ggml hands over a text that ends with a zero byte.
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    // The path is that of the machine which built this.
+    let message = text.rsplit('/').next().unwrap_or(&text).trim_end().to_owned();
+    output.write_last(&Line::Abort { message });
+}
+
+/// Returns a log line without the source file and line that the library puts before it.
+fn without_place(line: &str) -> &str {
+    match line.split_once(" - ") {
+        Some((place, message)) if place.trim_end().rsplit(':').next().is_some_and(is_number) => message,
+        _ => line,
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
