@@ -14,6 +14,7 @@ pub mod page;
 pub mod preview;
 pub mod problem;
 pub mod result;
+pub mod socket;
 pub mod spec;
 pub mod system;
 pub mod worker;
