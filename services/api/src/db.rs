@@ -1,0 +1,31 @@
+//! SQL: the record of jobs, attempts, assets, keys and settings. The only door to the database.
+//!
+//! One SQL text serves SQLite and PostgreSQL; only the migrations stand side by side.
+//! Times rest as whole microseconds since 1970 and ids as 16 bytes (`uuid` in PostgreSQL), so both databases order and compare them alike.
+//!
+//! ```text
+//! queued ──pump──▶ published ──project──▶ succeeded | failed | cancelled | dead
+//!    ▲                 │ another try, or lost by Valkey           │ a person asks for another try
+//!    └─────────────────┴──────────────────────────────────────────┘ always with a higher generation
+//! ```
+
+pub mod assets;
+pub mod attempts;
+pub mod changes;
+mod connection;
+mod cursor;
+mod error;
+pub mod jobs;
+pub mod keys;
+pub mod lists;
+mod position;
+mod row;
+pub mod settings;
+
+pub use assets::NewAsset;
+pub use changes::{CancelRequest, MoveRequest, RetryRequest};
+pub use connection::Db;
+pub use cursor::{Cursor, UnreadableCursor};
+pub use error::Error;
+pub use jobs::{NewJob, Submitted};
+pub use lists::JobFilter;
