@@ -1,10 +1,37 @@
 //! Turns an Engine into a worker: lease, run, report, drain. Holds ScriptedEngine.
+//!
+//! One worker process serves one engine on one device and runs one job at a time:
+//!
+//! ```text
+//! lease ─▶ an earlier attempt left its result? ─yes▶ finish
+//!            │no
+//!            ▼
+//!          load ─▶ generate ─▶ encode ─▶ store ─▶ result.json ─▶ finish
+//! ```
+//!
+//! The result lies in the asset store before the queue hears of it, so a worker or a queue that dies in between loses nothing:
+//! the next attempt adopts it. Whatever an engine does (fail, panic, hang), the worker lives and the job ends with a reason.
 
 pub mod engine;
+mod parts;
+mod work;
+
+mod attempt;
+mod connect;
+mod drive;
+mod keep;
+mod metrics;
+mod name;
 mod pace;
+mod presence;
+mod preview;
 mod progress;
 mod residency;
 pub mod scripted;
+mod watch;
 
+pub use connect::connect;
 pub use engine::{Engine, EngineDescription, EngineError, Picture, Run};
+pub use parts::{Parts, Settings};
 pub use scripted::ScriptedEngine;
+pub use work::run;

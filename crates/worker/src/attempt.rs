@@ -1,0 +1,217 @@
+//! One attempt: adopt what an earlier one left, or load, make, store; then tell the queue.
+
+use std::{future::Future, time::Duration};
+
+use contract::{
+    job::{Failure, FailureCode},
+    result::JobResult,
+};
+use futures::FutureExt;
+use queue::{Accepted, Lease, Outcome};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, error, info_span, warn};
+
+use crate::{
+    drive::{self, Driven, Halt, Made},
+    engine::{Engine, EngineError, Run},
+    keep::{self, Origin},
+    metrics::{self, End},
+    pace::Amount,
+    watch::Watch,
+    work::Worker,
+};
+
+/// Once the worker stops, telling the queue is not tried longer than this: the lease runs out by itself.
+const FINISH_LIMIT: Duration = Duration::from_secs(5);
+
+/// What to tell the queue.
+enum Verdict {
+    Succeed(Box<JobResult>, End),
+    Fail(Outcome, Failure),
+    Cancel,
+    Release,
+    /// Nothing: another worker has the job.
+    Discard,
+}
+
+impl<E: Engine> Worker<E> {
+    /// Runs a leased job to its end.
+    pub(crate) async fn run_job(&mut self, lease: Lease) -> End {
+        let verdict = self.reach_verdict(&lease).await;
+        match &verdict {
+            Verdict::Fail(_, failure) => self.last_problem = Some(failure.message.clone()),
+            Verdict::Succeed(..) => self.last_problem = None,
+            Verdict::Cancel | Verdict::Release | Verdict::Discard => {}
+        }
+        self.tell(lease, verdict).await
+    }
+
+    async fn reach_verdict(&mut self, lease: &Lease) -> Verdict {
+        match self.parts.assets.find_result(lease.job.id).await {
+            Ok(Some(result)) => Verdict::Succeed(Box::new(result), End::Adopted),
+            Ok(None) => self.make(lease).await,
+            Err(error) => storage_failure(&anyhow::Error::from(error)),
+        }
+    }
+
+    async fn make(&mut self, lease: &Lease) -> Verdict {
+        let leased_at = self.parts.clock.now();
+        let spec = &lease.job.spec;
+        let model = spec.model().unwrap_or_default();
+        let amount = Amount::of(spec);
+        let was_resident = self.engine.resident_models().iter().any(|resident| resident == model);
+        let mut watch = Watch::begin(lease, self.paces.expect(model, was_resident, amount));
+
+        let made = match self.drive(lease, &mut watch).await {
+            Driven::Made(_) if lease.cancelled().is_cancelled() => return Verdict::Cancel,
+            Driven::Made(made) => made,
+            Driven::Halted(halt) => return halt.into(),
+            Driven::NotLoaded(error) => {
+                if !matches!(error, EngineError::Rejected { .. }) {
+                    self.residency.load_failed(self.started.elapsed(), model);
+                }
+                return self.engine_failure(error).await;
+            }
+            Driven::NotMade(error) => return self.engine_failure(error).await,
+        };
+        if !was_resident {
+            self.residency.loaded(self.started.elapsed(), model, made.load);
+            metrics::model_loaded(made.load.as_secs_f64());
+        }
+
+        let kept = self.keep(lease, made, Origin { spec, leased_at, engine: self.engine.describe().name }, &mut watch);
+        let kept = tokio::select! {
+            biased;
+            () = lease.lost().cancelled_owned() => return Verdict::Discard,
+            () = self.overdue(self.parts.settings.drain + self.parts.settings.grace) => return Verdict::Release,
+            // A cancel comes too late now: the files are nearly there.
+            kept = kept => kept,
+        };
+        match kept {
+            Ok(result) => {
+                self.paces.learn(model, was_resident, amount, &watch.finish());
+                Verdict::Succeed(Box::new(result), End::Succeeded)
+            }
+            Err(error) => storage_failure(&error),
+        }
+    }
+
+    /// Runs the engine until it is done or must stop.
+    async fn drive(&mut self, lease: &Lease, watch: &mut Watch<'_>) -> Driven {
+        let (cancelled, lost) = (lease.cancelled(), lease.lost());
+        let overdue = self.overdue(self.parts.settings.drain);
+        let halt = async {
+            tokio::select! {
+                biased;
+                () = lost.cancelled() => Halt::Lost,
+                () = cancelled.cancelled() => Halt::Cancelled,
+                () = overdue => Halt::Drained,
+            }
+        };
+        let (run, reports) = Run::new(lease.job.id, lease.attempt, CancellationToken::new());
+        let driving =
+            drive::drive(&mut self.engine, &lease.job.spec, &run, &self.parts.clock, halt, self.parts.settings.grace);
+        watch.during(&self.parts.queue, reports, driving).await
+    }
+
+    /// Stores what was made, and leaves a note for the attempt that follows if the queue should not hear of this one.
+    async fn keep(
+        &self,
+        lease: &Lease,
+        made: Made,
+        origin: Origin<'_>,
+        watch: &mut Watch<'_>,
+    ) -> anyhow::Result<JobResult> {
+        let assets = &self.parts.assets;
+        let storing = async {
+            let result = keep::keep(assets, &self.parts.clock, made, origin, |report| watch.tell(report)).await?;
+            assets.write_result(lease.job.id, lease.token(), &result).await?;
+            Ok(result)
+        };
+        storing.instrument(info_span!("store")).await
+    }
+
+    async fn engine_failure(&mut self, error: EngineError) -> Verdict {
+        let (outcome, code, message, remedy) = match error {
+            EngineError::Rejected { message, remedy } => (Outcome::Failed, FailureCode::Rejected, message, remedy),
+            EngineError::Engine { message } => (Outcome::Retry, FailureCode::Engine, message, None),
+            EngineError::Crashed { message } => {
+                metrics::engine_restarted();
+                // Nothing of what died may be left.
+                drive::unload(&mut self.engine, self.parts.settings.grace).await;
+                (Outcome::Crashed, FailureCode::EngineCrashed, message, None)
+            }
+            EngineError::Cancelled => {
+                let message = "the engine stopped although nobody asked it to".to_owned();
+                (Outcome::Retry, FailureCode::Engine, message, None)
+            }
+        };
+        Verdict::Fail(outcome, Failure { code, message, remedy })
+    }
+
+    /// Tells the queue, which tries until it is heard; while the worker stops, not for long.
+    async fn tell(&self, lease: Lease, verdict: Verdict) -> End {
+        let id = lease.job.id;
+        let (end, telling) = match verdict {
+            Verdict::Succeed(result, end) => (end, async move { lease.succeed(&result).await }.boxed()),
+            Verdict::Fail(outcome, failure) => {
+                warn!(job.id = %id, "job {id} failed ({:?}): {}", failure.code, failure.message);
+                let end = match outcome {
+                    Outcome::Failed => End::Failed,
+                    Outcome::Crashed => End::Crashed,
+                    _ => End::Retry,
+                };
+                (end, async move { lease.fail(outcome, &failure).await }.boxed())
+            }
+            Verdict::Cancel => (End::Cancelled, lease.cancel().boxed()),
+            Verdict::Release => (End::Released, lease.release().boxed()),
+            Verdict::Discard => return End::Lost,
+        };
+        tokio::select! {
+            biased;
+            told = telling => match told {
+                Ok(Accepted::Yes) => end,
+                Ok(Accepted::Lost) => End::Lost,
+                Err(error) => {
+                    error!(job.id = %id, "the queue did not hear how job {id} ended: {:#}", anyhow::Error::from(error));
+                    End::Unheard
+                }
+            },
+            () = self.overdue(FINISH_LIMIT) => {
+                warn!(job.id = %id, "the queue did not hear in time how job {id} ended; its lease runs out by itself");
+                End::Unheard
+            }
+        }
+    }
+
+    /// Waits until the worker was told to stop, and then for `limit`.
+    fn overdue(&self, limit: Duration) -> impl Future<Output = ()> + Send + use<E> {
+        let stop = self.stop.clone();
+        async move {
+            stop.cancelled().await;
+            tokio::time::sleep(limit).await;
+        }
+    }
+}
+
+impl From<Halt> for Verdict {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Cancelled => Self::Cancel,
+            Halt::Lost => Self::Discard,
+            Halt::Drained => Self::Release,
+        }
+    }
+}
+
+fn storage_failure(error: &anyhow::Error) -> Verdict {
+    warn!("{error:#}");
+    Verdict::Fail(
+        Outcome::Retry,
+        Failure {
+            code: FailureCode::Storage,
+            message: "the files could not be stored".to_owned(),
+            remedy: Some("look at the free space and the permissions where assets are stored".to_owned()),
+        },
+    )
+}

@@ -1,0 +1,125 @@
+//! Runs the engine for one attempt, and stops it: softly, then by dropping what it was doing. A panic is a crash.
+
+use std::{
+    any::Any,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+use chassis::clock::Clock;
+use contract::spec::JobSpec;
+use futures::FutureExt;
+use time::OffsetDateTime;
+use tracing::{Instrument, info_span, warn};
+
+use crate::{
+    engine::{Engine, EngineError, Picture, Run},
+    metrics,
+};
+
+/// What an engine made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) pictures: Vec<Picture>,
+    pub(crate) loaded_at: OffsetDateTime,
+    pub(crate) sampled_at: OffsetDateTime,
+    /// How long the engine loaded.
+    pub(crate) load: Duration,
+    /// How long the engine worked, with the load.
+    pub(crate) work: Duration,
+}
+
+/// Why the worker stopped an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// Somebody asked for the end of the job.
+    Cancelled,
+    /// Another worker has the job.
+    Lost,
+    /// This worker must stop, and the job took longer than it may wait.
+    Drained,
+}
+
+/// How the engine's part of an attempt ended.
+#[derive(Debug)]
+pub(crate) enum Driven {
+    /// The pictures are there.
+    Made(Made),
+    /// The model could not be brought into memory.
+    NotLoaded(EngineError),
+    /// The pictures could not be made.
+    NotMade(EngineError),
+    /// The worker stopped it.
+    Halted(Halt),
+}
+
+/// Runs the engine until it is done or `halt` comes; then it has `grace` to stop by itself.
+pub(crate) async fn drive<E: Engine>(
+    engine: &mut E,
+    spec: &JobSpec,
+    run: &Run,
+    clock: &Clock,
+    halt: impl Future<Output = Halt>,
+    grace: Duration,
+) -> Driven {
+    let mut work = pin!(work(engine, spec, run, clock));
+    let halt = tokio::select! {
+        biased;
+        driven = &mut work => return driven,
+        halt = halt => halt,
+    };
+    run.cancelled().cancel();
+    match tokio::time::timeout(grace, work).await {
+        // It was nearly done: what is made is not thrown away just because the worker stops.
+        Ok(driven @ Driven::Made(_)) if halt == Halt::Drained => driven,
+        Ok(_) => Driven::Halted(halt),
+        Err(_) => {
+            metrics::engine_restarted();
+            warn!(job.id = %run.job_id, "the engine did not stop within {} s and was given up", grace.as_secs());
+            Driven::Halted(halt)
+        }
+    }
+}
+
+async fn work<E: Engine>(engine: &mut E, spec: &JobSpec, run: &Run, clock: &Clock) -> Driven {
+    let began = Instant::now();
+    let model = spec.model().unwrap_or_default();
+    if let Err(error) = guarded(engine.load(spec, run)).instrument(info_span!("load", model.id = model)).await {
+        return Driven::NotLoaded(error);
+    }
+    let (loaded_at, load) = (clock.now(), began.elapsed());
+    match guarded(engine.generate(spec, run)).instrument(info_span!("sample", model.id = model)).await {
+        Ok(pictures) => {
+            Driven::Made(Made { pictures, loaded_at, sampled_at: clock.now(), load, work: began.elapsed() })
+        }
+        Err(error) => Driven::NotMade(error),
+    }
+}
+
+/// Ends what an engine holds; a panic on the way is no reason to fall.
+pub(crate) async fn unload<E: Engine>(engine: &mut E, limit: Duration) {
+    let unloading = AssertUnwindSafe(engine.unload()).catch_unwind();
+    match tokio::time::timeout(limit, unloading).await {
+        Ok(Ok(())) => {}
+        Ok(Err(panic)) => warn!("the engine panicked while it unloaded: {}", words(panic.as_ref())),
+        Err(_) => warn!("the engine did not unload within {} s", limit.as_secs()),
+    }
+}
+
+/// Turns a panic of an engine into a crash.
+async fn guarded<T>(engine: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
+    match AssertUnwindSafe(engine).catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(panic) => Err(EngineError::Crashed { message: format!("the engine panicked: {}", words(panic.as_ref())) }),
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (_, Some(text)) => text,
+        _ => "without a word",
+    }
+}

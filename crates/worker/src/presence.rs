@@ -1,0 +1,64 @@
+//! Says that the worker is alive and what it does, for as long as it is.
+
+use std::time::Duration;
+
+use contract::{
+    JobId,
+    worker::{Worker, WorkerState},
+};
+use queue::Queue;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Changes within this time are said together.
+const QUIET: Duration = Duration::from_millis(250);
+/// Saying good-bye is not worth waiting longer.
+const RETIRE_LIMIT: Duration = Duration::from_secs(2);
+
+/// What changes about a worker.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Presence {
+    pub(crate) state: WorkerState,
+    pub(crate) job_id: Option<JobId>,
+    pub(crate) resident_models: Vec<String>,
+    pub(crate) last_problem: Option<String>,
+}
+
+/// Announces the worker at every beat and after every change, until the other end of `presence` is dropped; then retires it.
+pub(crate) async fn announce(
+    queue: Queue,
+    worker: Worker,
+    beat: Duration,
+    mut presence: watch::Receiver<Presence>,
+    stop: CancellationToken,
+) {
+    let mut was_heard = true;
+    loop {
+        let now = presence.borrow_and_update().clone();
+        let is_draining = stop.is_cancelled();
+        let said = Worker {
+            state: if is_draining { WorkerState::Draining } else { now.state },
+            job_id: now.job_id,
+            resident_models: now.resident_models,
+            last_problem: now.last_problem,
+            ..worker.clone()
+        };
+        let heard = queue.announce_worker(&said, beat * 3).await;
+        match (&heard, was_heard) {
+            (Err(_), true) => warn!("the queue does not hear this worker; its lease is kept as long as it can be"),
+            (Ok(()), false) => info!("the queue hears this worker again"),
+            _ => {}
+        }
+        was_heard = heard.is_ok();
+        tokio::select! {
+            changed = presence.changed() => if changed.is_err() { break },
+            () = stop.cancelled(), if !is_draining => {}
+            () = tokio::time::sleep(beat) => {}
+        }
+        tokio::time::sleep(QUIET).await;
+    }
+    if tokio::time::timeout(RETIRE_LIMIT, queue.retire_worker(&worker.name)).await.is_err() {
+        warn!("could not take leave of the queue in time; the announcement of {} lapses by itself", worker.name);
+    }
+}

@@ -1,0 +1,186 @@
+//! The loop of a worker: wait for a job, run it, until told to stop.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use contract::{
+    JobId,
+    worker::{Worker as Announcement, WorkerState},
+};
+use queue::Lease;
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, field::Empty, info, info_span, warn};
+
+use crate::{
+    connect, drive,
+    engine::Engine,
+    metrics, name,
+    pace::Paces,
+    parts::Parts,
+    presence::{self, Presence},
+    residency::Residency,
+};
+
+/// After an error that is no outage, the queue is asked again after this time.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Taking leave is not waited for longer.
+const LEAVE_LIMIT: Duration = Duration::from_secs(3);
+
+/// A worker: its engine, and what it remembers of the jobs that it ran.
+pub(crate) struct Worker<E> {
+    pub(crate) engine: E,
+    pub(crate) parts: Parts,
+    pub(crate) paces: Paces,
+    pub(crate) residency: Residency,
+    /// The zero of the residency's time.
+    pub(crate) started: Instant,
+    pub(crate) stop: CancellationToken,
+    pub(crate) last_problem: Option<String>,
+}
+
+/// Takes jobs and runs them with `engine` until `stop` fires; a job that runs then may finish for a while.
+///
+/// Waits for Valkey and for the API where they are missing. Returns an error only for what waiting cannot mend.
+pub async fn run<E: Engine>(engine: E, parts: Parts, stop: CancellationToken) -> anyhow::Result<()> {
+    let settings = parts.settings.clone();
+    let announcement = Announcement {
+        name: name::fresh(settings.kind),
+        kind: settings.kind,
+        engine: engine.describe().name,
+        device: engine.describe().device,
+        state: WorkerState::Idle,
+        job_id: None,
+        resident_models: Vec::new(),
+        started_at: parts.clock.now(),
+        last_problem: None,
+    };
+    let name = announcement.name.clone();
+    if settings.metrics_port != 0 {
+        serve_metrics(settings.metrics_port, stop.clone()).await?;
+    }
+    let Some(mut consumer) = connect::open_consumer(&parts.queue, &settings, &name, &stop).await? else {
+        return Ok(());
+    };
+    let mut worker = Worker {
+        engine,
+        paces: Paces::default(),
+        residency: Residency::new(settings.least_quantum),
+        started: Instant::now(),
+        stop: stop.clone(),
+        last_problem: None,
+        parts,
+    };
+    let (presence, seen) = watch::channel(worker.presence(None));
+    let beat = settings.lease / 5;
+    let announcing =
+        tokio::spawn(presence::announce(worker.parts.queue.clone(), announcement, beat, seen, stop.clone()));
+    info!(worker.name = name, "worker {name} waits for jobs");
+
+    while !stop.is_cancelled() {
+        presence.send_replace(worker.presence(None));
+        if let Some(lease) = worker.next(&mut consumer).await {
+            presence.send_replace(worker.presence(Some(lease.job.id)));
+            worker.run_and_record(lease).await;
+        }
+    }
+    info!(worker.name = name, "worker {name} stops");
+    drive::unload(&mut worker.engine, settings.grace).await;
+    drop(presence);
+    if tokio::time::timeout(LEAVE_LIMIT, announcing).await.is_err() {
+        warn!("did not take leave of the queue in time; the announcement lapses by itself");
+    }
+    Ok(())
+}
+
+/// Opens `/metrics` and `/livez` on the loopback.
+async fn serve_metrics(port: u16, stop: CancellationToken) -> anyhow::Result<()> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let listener = TcpListener::bind(address).await.with_context(|| {
+        format!("could not listen on {address} for /metrics; set ATELIER_METRICS_PORT to a free port, or to 0 for none")
+    })?;
+    info!("listening on http://{address} for /metrics and /livez");
+    tokio::spawn(async move {
+        if let Err(error) = chassis::metrics::serve(listener, stop).await {
+            warn!("/metrics is gone: {error}");
+        }
+    });
+    Ok(())
+}
+
+impl<E: Engine> Worker<E> {
+    /// Waits for a job; none when the worker must stop, or when what it prefers has changed.
+    async fn next(&self, consumer: &mut queue::Consumer) -> Option<Lease> {
+        let now = self.started.elapsed();
+        let affinity = self.residency.affinity(now, self.engine.resident_models());
+        let look_up = self.stop.child_token();
+        let waiting = consumer.next(&affinity, &look_up);
+        let leased = match self.residency.next_change(now) {
+            None => waiting.await,
+            Some(change) => {
+                tokio::pin!(waiting);
+                tokio::select! {
+                    leased = &mut waiting => leased,
+                    () = tokio::time::sleep(change) => {
+                        // A job that is just being handed over is not lost: the consumer comes to its end by itself.
+                        look_up.cancel();
+                        waiting.await
+                    }
+                }
+            }
+        };
+        match leased {
+            Ok(lease) => lease,
+            Err(error) => {
+                warn!("could not ask for a job: {:#}", anyhow::Error::from(error));
+                tokio::select! {
+                    () = self.stop.cancelled() => {}
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+                None
+            }
+        }
+    }
+
+    /// Runs a job inside the trace that began with its request.
+    async fn run_and_record(&mut self, lease: Lease) {
+        let (id, kind) = (lease.job.id, lease.job.spec.kind());
+        let attempt = lease.attempt;
+        let span = info_span!(
+            "job",
+            job.id = %id,
+            job.kind = kind.as_str(),
+            model.id = lease.job.spec.model(),
+            job.attempt = attempt,
+            job.outcome = Empty
+        );
+        chassis::telemetry::continue_trace(&span, lease.job.traceparent.as_deref());
+        let began = Instant::now();
+        metrics::attempt_began();
+        info!(job.id = %id, "job {id} leased, attempt {attempt}");
+        let end = self.run_job(lease).instrument(span.clone()).await;
+        let duration = began.elapsed();
+        span.record("job.outcome", end.as_str());
+        metrics::attempt_ended(kind, end, duration.as_secs_f64());
+        info!(job.id = %id, duration_ms = duration.as_millis() as u64, "job {id} {}", end.as_str());
+    }
+
+    fn presence(&self, job_id: Option<JobId>) -> Presence {
+        let state = if job_id.is_some() {
+            WorkerState::Busy
+        } else if self.residency.next_change(self.started.elapsed()).is_some() {
+            WorkerState::Broken
+        } else {
+            WorkerState::Idle
+        };
+        Presence {
+            state,
+            job_id,
+            resident_models: self.engine.resident_models(),
+            last_problem: self.last_problem.clone(),
+        }
+    }
+}
