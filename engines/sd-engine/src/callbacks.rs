@@ -133,7 +133,7 @@ unsafe extern "C" fn on_preview(
         let size = frame.width as usize * frame.height as usize * 3;
         (frame.width, frame.height, std::slice::from_raw_parts(frame.data, size).to_vec())
     };
-    let step = stages().overall_step(step.unsigned_abs());
+    let Some(step) = stages().preview_step(step.unsigned_abs()) else { return };
     let size_bytes = u64::try_from(rgb.len()).unwrap_or(u64::MAX);
     output.post_preview(Line::Preview { step, width, height, size_bytes }, rgb);
 }

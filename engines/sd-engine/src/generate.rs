@@ -41,6 +41,29 @@ pub(crate) fn make_pictures(context: &Context, spec: &TextToImage, output: &Outp
     Ok(())
 }
 
+/// Makes the smallest picture and throws it away.
+///
+/// The library reads the weights only when they are first needed. A model counts as loaded when they are in memory and one
+/// picture has come out: what is broken in the files shows here and not in somebody's job.
+pub(crate) fn warm_up(context: &Context) -> Result<(), String> {
+    let spec = TextToImage {
+        prompt: "warm".to_owned(),
+        negative_prompt: String::new(),
+        model: None,
+        width: 64,
+        height: 64,
+        steps: 1,
+        cfg_scale: 1.0,
+        distilled_guidance: 1.0,
+        sampler: None,
+        scheduler: None,
+        seed: None,
+        batch_count: 1,
+        clip_skip: 0,
+    };
+    run(context, &spec, 0, 1).map(drop)
+}
+
 /// Splits a batch where its seeds pass the largest one: the library counts on in 64 bits, while ours begin at 0 again.
 fn series(seed: u32, count: u32) -> Vec<(u32, u32)> {
     match u32::MAX - seed {

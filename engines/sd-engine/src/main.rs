@@ -57,7 +57,11 @@ fn serve() -> anyhow::Result<()> {
             Command::Load { files, threads } => {
                 anyhow::ensure!(context.is_none(), "a second model was asked for: a process holds one");
                 let started = Instant::now();
-                match Context::load(&files, threads) {
+                let loaded = Context::load(&files, threads).and_then(|loaded| {
+                    generate::warm_up(&loaded)?;
+                    Ok(loaded)
+                });
+                match loaded {
                     Ok(loaded) => {
                         context = Some(loaded);
                         output.write(&Line::Loaded { duration_ms: milliseconds(started) }, &[]);

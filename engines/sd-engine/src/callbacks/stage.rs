@@ -40,6 +40,10 @@ impl Stages {
 
     /// Takes note of a step, and returns what to say about it.
     pub(super) fn progress(&mut self, step: u32, steps: u32) -> Vec<Line> {
+        if self.stage == Stage::Loading && steps <= 1 {
+            // The one step of the picture that warms the model up.
+            return Vec::new();
+        }
         if self.stage != Stage::Sampling {
             return vec![self.line(step, steps)];
         }
@@ -66,8 +70,13 @@ impl Stages {
         lines
     }
 
+    /// Returns the step of the whole batch that a preview belongs to; `None` if nobody should see it.
+    pub(super) fn preview_step(&self, step: u32) -> Option<u32> {
+        (self.stage == Stage::Sampling).then(|| self.overall_step(step))
+    }
+
     /// Returns the step of the whole batch that a step of the present picture is.
-    pub(super) fn overall_step(&self, step: u32) -> u32 {
+    fn overall_step(&self, step: u32) -> u32 {
         self.picture.saturating_mul(self.steps).saturating_add(step)
     }
 
@@ -108,6 +117,7 @@ mod tests {
         assert_eq!(stages.progress(2, 2), [], "a step that is reported twice counts once");
         assert_eq!(stages.progress(0, 2), [sampled(4, 6)]);
         assert_eq!(stages.progress(1, 2), [sampled(5, 6)]);
-        assert_eq!(stages.overall_step(2), 6);
+        assert_eq!(stages.preview_step(2), Some(6));
+        assert_eq!(Stages::LOADING.preview_step(1), None);
     }
 }
