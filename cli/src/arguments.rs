@@ -1,0 +1,73 @@
+//! What can be said on the command line, for every command.
+
+use clap::{Parser, Subcommand};
+use url::Url;
+
+use crate::{cancel, keys, list, retry, show, submit, watch};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    the job failed or is dead; doctor found something that does not work
+  2    the command line is wrong
+  3    the server cannot be reached
+  4    the server refused
+  5    the job was cancelled
+  6    something on this machine failed: a file could not be written
+  130  interrupted while watching; the job goes on";
+
+/// Makes pictures on an Atelier server.
+#[derive(Parser)]
+#[command(name = "atelier", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    /// The address of the server.
+    #[arg(long, global = true, env = "ATELIER_SERVER", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub server: Url,
+    /// The API key, where the server wants one. Better in the environment than in the history of a shell.
+    #[arg(long, global = true, env = "ATELIER_KEY", hide_env_values = true, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Writes JSON: one document, or one event a line while watching.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Asks for a picture.
+    Submit(Box<submit::Options>),
+    /// Shows the progress of a job until it ends.
+    Watch(watch::Options),
+    /// Lists jobs, the newest first.
+    List(list::Options),
+    /// Shows everything about a job.
+    Show(show::Options),
+    /// Ends jobs that wait or run.
+    Cancel(cancel::Options),
+    /// Gives jobs that failed, died or were cancelled another life.
+    Retry(retry::Options),
+    /// Makes, lists and revokes API keys.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Looks at every part, and says how to mend what does not work. Needs no running server.
+    Doctor,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_refused() {
+        assert!(Arguments::try_parse_from(["atelier", "--server", "somewhere", "list"]).is_err());
+    }
+}

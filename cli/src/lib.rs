@@ -1,1 +1,0 @@
-//! atelier: submit, watch, list, show, cancel, retry, keys, doctor.

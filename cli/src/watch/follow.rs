@@ -1,0 +1,141 @@
+//! Staying with a job: events from the WebSocket, the job itself by GET where that fails, and patience while the server restarts.
+
+use std::time::Duration;
+
+use contract::{
+    JobId,
+    event::{JobChange, JobEvent},
+    job::{Job, JobState},
+};
+use tokio::time::{Instant, sleep};
+
+use crate::client::{Client, Error, Feed};
+
+/// How long a server may be away before we give up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+
+/// The event of the end is out before every reader of the ledger sees it.
+const SETTLE_PAUSE: Duration = Duration::from_millis(50);
+
+/// Who is shown what happens.
+pub(super) trait Sight {
+    fn event(&mut self, event: &JobEvent);
+    fn trouble(&mut self, text: &str);
+}
+
+/// How the following ended.
+pub(super) enum Followed {
+    /// With the job.
+    Ended(Box<Job>),
+    /// By the person.
+    Interrupted,
+}
+
+/// Follows a job to its end.
+pub(super) async fn follow(client: &Client, id: JobId, sight: &mut impl Sight) -> Result<Followed, Error> {
+    let mut resume: Option<String> = None;
+    let mut pause = FIRST_PAUSE;
+    let mut away_since: Option<Instant> = None;
+    loop {
+        if let Ok(mut feed) = client.feed(id, resume.as_deref()).await {
+            if let Heard::End = listen(&mut feed, sight).await {
+                return settle(client, id).await;
+            }
+            resume = feed.last_event_id().map(str::to_owned);
+        }
+        // The stream is gone; the ledger knows the truth.
+        match client.load_job(id).await {
+            Ok(job) if job.state.is_end() => return Ok(Followed::Ended(Box::new(job))),
+            Ok(job) => {
+                if away_since.take().is_some() {
+                    sight.trouble("the server is back");
+                    pause = FIRST_PAUSE;
+                }
+                sight.event(&state_of(&job));
+            }
+            Err(error @ Error::Unreachable { .. }) => {
+                let since = *away_since.get_or_insert_with(|| {
+                    sight.trouble("the server does not answer; trying again");
+                    Instant::now()
+                });
+                if since.elapsed() > PATIENCE {
+                    return Err(error);
+                }
+            }
+            // A server that starts or stops says 503 for a while.
+            Err(Error::Refused(problem)) if problem.status == 503 => {}
+            Err(error) => return Err(error),
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+enum Heard {
+    End,
+    Broken,
+}
+
+async fn listen(feed: &mut Feed, sight: &mut impl Sight) -> Heard {
+    while let Ok(event) = feed.next().await {
+        sight.event(&event);
+        if is_end(&event.change) {
+            return Heard::End;
+        }
+    }
+    Heard::Broken
+}
+
+fn is_end(change: &JobChange) -> bool {
+    match change {
+        JobChange::Succeeded { .. } | JobChange::Failed { .. } | JobChange::Cancelled | JobChange::Dead { .. } => true,
+        JobChange::Queued
+        | JobChange::Running { .. }
+        | JobChange::Progress(_)
+        | JobChange::CancelRequested
+        | JobChange::Retrying { .. } => false,
+    }
+}
+
+async fn settle(client: &Client, id: JobId) -> Result<Followed, Error> {
+    let begun = Instant::now();
+    loop {
+        match client.load_job(id).await {
+            Ok(job) if job.state.is_end() => return Ok(Followed::Ended(Box::new(job))),
+            Err(error) if begun.elapsed() > PATIENCE => return Err(error),
+            Ok(_) | Err(Error::Unreachable { .. }) => sleep(SETTLE_PAUSE).await,
+            Err(Error::Refused(problem)) if problem.status == 503 => sleep(SETTLE_PAUSE).await,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The last state of a job, in the form of an event.
+fn state_of(job: &Job) -> JobEvent {
+    let change = match (job.state, &job.progress) {
+        (JobState::Running, Some(progress)) => JobChange::Progress(progress.clone()),
+        (JobState::Running, None) => JobChange::Running { worker: "a worker".into(), attempt: job.attempts.max(1) },
+        _ => JobChange::Queued,
+    };
+    JobEvent { id: String::new(), job_id: job.id, at: job.started_at.unwrap_or(job.submitted_at), change }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::event::{Phase, Progress};
+
+    use super::*;
+    use crate::timeline::tests::finished_job;
+
+    #[test]
+    fn the_last_state_of_a_running_job_is_its_progress() {
+        let progress = Progress { phase: Phase::Sampling, step: 1, steps: 8, seconds_per_step: None, remaining_s: None, fraction: 0.2 };
+        let job = Job { state: JobState::Running, progress: Some(progress.clone()), ..finished_job() };
+        assert_eq!(state_of(&job).change, JobChange::Progress(progress));
+        let waiting = Job { state: JobState::Queued, progress: None, ..finished_job() };
+        assert_eq!(state_of(&waiting).change, JobChange::Queued);
+    }
+}
