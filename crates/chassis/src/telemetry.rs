@@ -1,6 +1,17 @@
 //! Logs on standard error, and traces to an OTLP collector where one is set.
 
+mod context;
+mod export;
+
+use std::io::IsTerminal as _;
+
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde::Deserialize;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+use crate::settings;
+
+pub use context::{continue_trace, current_traceparent};
 
 /// How this process is seen from outside: the part of the settings that every service has.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -23,22 +34,34 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends the traces that are still here when it is dropped. Keep it until the end of `main`.
+/// Sends the traces that are still here when it is dropped, which takes no longer than a second and a half.
+/// Keep it until the end of `main`.
 #[derive(Debug)]
-pub struct Guard(());
+#[must_use = "traces end when this is dropped"]
+pub struct Guard(Option<SdkTracerProvider>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(provider) = self.0.take() {
+            export::finish(&provider);
+        }
+    }
+}
 
 /// Switches logs and traces on. Once a process.
-pub fn init_telemetry(_service: &'static str, _settings: &Telemetry) -> anyhow::Result<Guard> {
-    todo!()
-}
-
-/// Returns the `traceparent` of the current span; none where no traces are collected.
-#[must_use]
-pub fn current_traceparent() -> Option<String> {
-    todo!()
-}
-
-/// Makes `span` a part of the trace that began elsewhere.
-pub fn continue_trace(_span: &tracing::Span, _traceparent: Option<&str>) {
-    todo!()
+pub fn init_telemetry(service: &'static str, settings: &Telemetry) -> anyhow::Result<Guard> {
+    let filter = EnvFilter::try_new(&settings.log)
+        .map_err(|error| settings::Error::unusable("log", format_args!("is no filter: {error}")))?;
+    let log = fmt::layer().with_writer(std::io::stderr);
+    let log = match settings.log_format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).boxed(),
+    };
+    let provider = match settings.otlp_endpoint.as_str() {
+        "" => None,
+        endpoint => Some(export::start(service, endpoint)?),
+    };
+    let traces = provider.as_ref().map(|provider| export::layer(service, provider));
+    tracing_subscriber::registry().with(log.with_filter(filter)).with(traces).try_init()?;
+    Ok(Guard(provider))
 }
