@@ -17,6 +17,7 @@ use crate::{
     keep::{self, Origin},
     metrics::{self, End},
     pace::Amount,
+    parts::Parts,
     watch::Watch,
     work::Worker,
 };
@@ -79,7 +80,8 @@ impl<E: Engine> Worker<E> {
             metrics::model_loaded(made.load.as_secs_f64());
         }
 
-        let kept = self.keep(lease, made, Origin { spec, leased_at, engine: self.engine.describe().name }, &mut watch);
+        let origin = Origin { spec, leased_at, engine: self.engine.describe().name };
+        let kept = keep(&self.parts, lease, made, origin, &mut watch).instrument(info_span!("store"));
         let kept = tokio::select! {
             biased;
             () = lease.lost().cancelled_owned() => return Verdict::Discard,
@@ -114,23 +116,6 @@ impl<E: Engine> Worker<E> {
         watch.during(&self.parts.queue, reports, driving).await
     }
 
-    /// Stores what was made, and leaves a note for the attempt that follows if the queue should not hear of this one.
-    async fn keep(
-        &self,
-        lease: &Lease,
-        made: Made,
-        origin: Origin<'_>,
-        watch: &mut Watch<'_>,
-    ) -> anyhow::Result<JobResult> {
-        let assets = &self.parts.assets;
-        let storing = async {
-            let result = keep::keep(assets, &self.parts.clock, made, origin, |report| watch.tell(report)).await?;
-            assets.write_result(lease.job.id, lease.token(), &result).await?;
-            Ok(result)
-        };
-        storing.instrument(info_span!("store")).await
-    }
-
     async fn engine_failure(&mut self, error: EngineError) -> Verdict {
         let (outcome, code, message, remedy) = match error {
             EngineError::Rejected { message, remedy } => (Outcome::Failed, FailureCode::Rejected, message, remedy),
@@ -150,7 +135,7 @@ impl<E: Engine> Worker<E> {
     }
 
     /// Tells the queue, which tries until it is heard; while the worker stops, not for long.
-    async fn tell(&self, lease: Lease, verdict: Verdict) -> End {
+    async fn tell(&mut self, lease: Lease, verdict: Verdict) -> End {
         let id = lease.job.id;
         let (end, telling) = match verdict {
             Verdict::Succeed(result, end) => (end, async move { lease.succeed(&result).await }.boxed()),
@@ -202,6 +187,19 @@ impl From<Halt> for Verdict {
             Halt::Drained => Self::Release,
         }
     }
+}
+
+/// Stores what was made, and leaves the result for the next attempt in case the queue does not hear of this one.
+async fn keep(
+    parts: &Parts,
+    lease: &Lease,
+    made: Made,
+    origin: Origin<'_>,
+    watch: &mut Watch<'_>,
+) -> anyhow::Result<JobResult> {
+    let result = keep::keep(&parts.assets, &parts.clock, made, origin, |report| watch.tell(report)).await?;
+    parts.assets.write_result(lease.job.id, lease.token(), &result).await?;
+    Ok(result)
 }
 
 fn storage_failure(error: &anyhow::Error) -> Verdict {

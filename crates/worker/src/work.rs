@@ -59,8 +59,11 @@ pub async fn run<E: Engine>(engine: E, parts: Parts, stop: CancellationToken) ->
         last_problem: None,
     };
     let name = announcement.name.clone();
+    // While the worker drains, its metrics are still of interest: they go when this function returns.
+    let door = CancellationToken::new();
+    let _door = door.clone().drop_guard();
     if settings.metrics_port != 0 {
-        serve_metrics(settings.metrics_port, stop.clone()).await?;
+        serve_metrics(settings.metrics_port, door).await?;
     }
     let Some(mut consumer) = connect::open_consumer(&parts.queue, &settings, &name, &stop).await? else {
         return Ok(());
@@ -103,17 +106,13 @@ async fn serve_metrics(port: u16, stop: CancellationToken) -> anyhow::Result<()>
         format!("could not listen on {address} for /metrics; set ATELIER_METRICS_PORT to a free port, or to 0 for none")
     })?;
     info!("listening on http://{address} for /metrics and /livez");
-    tokio::spawn(async move {
-        if let Err(error) = chassis::metrics::serve(listener, stop).await {
-            warn!("/metrics is gone: {error}");
-        }
-    });
+    tokio::spawn(chassis::metrics::serve(listener, stop));
     Ok(())
 }
 
 impl<E: Engine> Worker<E> {
     /// Waits for a job; none when the worker must stop, or when what it prefers has changed.
-    async fn next(&self, consumer: &mut queue::Consumer) -> Option<Lease> {
+    async fn next(&mut self, consumer: &mut queue::Consumer) -> Option<Lease> {
         let now = self.started.elapsed();
         let affinity = self.residency.affinity(now, self.engine.resident_models());
         let look_up = self.stop.child_token();

@@ -1,1 +1,3 @@
 //! The picture worker: drives sd-engine, or the scripted engine.
+
+pub mod config;

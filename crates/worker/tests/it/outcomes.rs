@@ -1,0 +1,132 @@
+//! What the queue hears when an attempt goes wrong.
+
+use std::time::Duration;
+
+use contract::{
+    event::Phase,
+    job::FailureCode,
+    spec::{JobSpec, WorkerKind},
+};
+use queue::Outcome;
+use worker::{Engine, EngineDescription, EngineError, Picture, Run, ScriptedEngine};
+
+use crate::scene::{Scene, job, job_for, settings};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_engine_refuses_is_failed_for_good_and_says_what_to_do() {
+    let mut scene = Scene::open().await;
+    let worker = scene.start_worker();
+    scene.publish(&job("[scripted: reject]")).await;
+    let done = scene.next_done().await;
+    let failure = done.failure.unwrap();
+    assert_eq!((done.outcome, failure.code), (Outcome::Failed, FailureCode::Rejected));
+    assert!(failure.remedy.is_some());
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_once_is_retried_and_succeeds() {
+    let mut scene = Scene::open().await;
+    let worker = scene.start_worker();
+    let flaky = job("[scripted: flaky]");
+    scene.publish(&flaky).await;
+    let first = scene.next_done().await;
+    assert_eq!((first.outcome, first.attempts), (Outcome::Retry, 1));
+    assert_eq!(first.failure.unwrap().code, FailureCode::Engine);
+    scene.publish_again(&flaky, 2, first.attempts).await;
+    let second = scene.next_done().await;
+    assert_eq!((second.outcome, second.attempts), (Outcome::Succeeded, 2));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_dies_takes_only_its_job_with_it() {
+    let mut scene = Scene::open().await;
+    let worker = scene.start_worker();
+    scene.publish(&job("[scripted: crash]")).await;
+    let done = scene.next_done().await;
+    assert_eq!((done.outcome, done.failure.unwrap().code), (Outcome::Crashed, FailureCode::EngineCrashed));
+    scene.publish(&job("a lighthouse")).await;
+    assert_eq!(scene.next_done().await.outcome, Outcome::Succeeded);
+    worker.stop().await;
+}
+
+/// An engine that panics on the first job.
+struct Panicking {
+    inner: ScriptedEngine,
+    has_panicked: bool,
+}
+
+impl Engine for Panicking {
+    fn describe(&self) -> EngineDescription {
+        self.inner.describe()
+    }
+    fn resident_models(&self) -> Vec<String> {
+        self.inner.resident_models()
+    }
+    async fn load(&mut self, spec: &JobSpec, run: &Run) -> Result<(), EngineError> {
+        self.inner.load(spec, run).await
+    }
+    async fn generate(&mut self, spec: &JobSpec, run: &Run) -> Result<Vec<Picture>, EngineError> {
+        if !self.has_panicked {
+            self.has_panicked = true;
+            run.progress(Phase::Sampling, 1, 4);
+            panic!("index out of bounds");
+        }
+        self.inner.generate(spec, run).await
+    }
+    async fn unload(&mut self) {
+        self.inner.unload().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_of_an_engine_is_a_crash_with_its_words_and_the_worker_lives() {
+    let mut scene = Scene::open().await;
+    let inner = ScriptedEngine::new(Duration::ZERO);
+    let worker = scene.start(Panicking { inner, has_panicked: false }, settings());
+    scene.publish(&job("first")).await;
+    let done = scene.next_done().await;
+    assert_eq!(done.outcome, Outcome::Crashed);
+    assert!(done.failure.unwrap().message.contains("index out of bounds"));
+    scene.publish(&job("second")).await;
+    assert_eq!(scene.next_done().await.outcome, Outcome::Succeeded);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_that_cannot_be_stored_are_made_again_later() {
+    let mut scene = Scene::open().await;
+    let worker = scene.start_worker();
+    let outputs = scene.folder.path().join("outputs");
+    let aside = scene.folder.path().join("aside");
+    std::fs::rename(&outputs, &aside).unwrap();
+    std::fs::write(&outputs, "a file where the folder was").unwrap();
+    let unlucky = job("a lighthouse");
+    scene.publish(&unlucky).await;
+    let done = scene.next_done().await;
+    assert_eq!((done.outcome, done.failure.unwrap().code), (Outcome::Retry, FailureCode::Storage));
+
+    std::fs::remove_file(&outputs).unwrap();
+    std::fs::rename(&aside, &outputs).unwrap();
+    scene.publish_again(&unlucky, 2, 1).await;
+    assert_eq!(scene.next_done().await.outcome, Outcome::Succeeded);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_does_not_load_here_is_left_alone_while_others_run() {
+    let mut scene = Scene::open().await;
+    let worker = scene.start_worker();
+    let broken = job_for("broken", "[scripted: fail_load]");
+    scene.publish(&broken).await;
+    assert_eq!(scene.next_done().await.outcome, Outcome::Retry);
+    // The broken one is older now, and is passed over all the same.
+    scene.publish_again(&broken, 2, 1).await;
+    let good = job_for("good", "a lighthouse");
+    scene.publish(&good).await;
+    let done = scene.next_done().await;
+    assert_eq!((done.job_id, done.outcome), (good.id, Outcome::Succeeded));
+    assert_eq!(scene.queue.depth(WorkerKind::Sd).await.unwrap().queued, 1);
+    worker.stop().await;
+}
