@@ -1,0 +1,120 @@
+//! Compares what clients were promised with what SQL, the event stream and the files say.
+
+use std::collections::HashMap;
+
+use anyhow::Context;
+use contract::{JobId, result::JobResult};
+
+use super::{
+    audit::{Audit, Record},
+    fleet::Fleet,
+    load::{Accepted, Manner, Submission},
+    report::{Finding, Wrong},
+    watch::Watch,
+};
+use crate::client::Client;
+
+/// Returns everything that does not agree.
+pub async fn check(fleet: &Fleet, audit: &Audit, watch: &Watch, accepted: &Accepted) -> anyhow::Result<Vec<Finding>> {
+    let mut findings: Vec<_> =
+        accepted.doubled.iter().map(|doubled| Finding::new(Wrong::Doubled, doubled.clone())).collect();
+    let integrity = audit.integrity().await?;
+    if integrity != "ok" {
+        findings.push(Finding::new(Wrong::Lost, format!("SQLite says of its file: {integrity}")));
+    }
+    let records = audit.records().await?;
+    let by_id: HashMap<JobId, &Record> = records.iter().map(|record| (record.id, record)).collect();
+    let mut by_prompt: HashMap<&str, usize> = HashMap::new();
+    for record in &records {
+        *by_prompt.entry(record.prompt.as_str()).or_default() += 1;
+    }
+    let client = fleet.client();
+    for submission in &accepted.submissions {
+        let id = submission.id;
+        if by_prompt.get(submission.prompt.as_str()).is_some_and(|count| *count > 1) {
+            findings.push(Finding::new(Wrong::Doubled, format!("{:?} is on record twice", submission.prompt)));
+        }
+        let Some(record) = by_id.get(&id) else {
+            findings.push(Finding::new(Wrong::Lost, format!("job {id} was accepted and is not on record")));
+            continue;
+        };
+        let wrong = check_record(submission, record, watch);
+        let has_ended = !wrong.iter().any(|finding| finding.wrong == Wrong::Stuck);
+        findings.extend(wrong);
+        if has_ended && record.state == "succeeded" {
+            findings.extend(check_result(&client, submission, record).await.context("reading results")?);
+        }
+    }
+    Ok(findings)
+}
+
+fn check_record(submission: &Submission, record: &Record, watch: &Watch) -> Vec<Finding> {
+    let id = submission.id;
+    let mut findings = Vec::new();
+    let mut wrong = |wrong, what: String| findings.push(Finding::new(wrong, format!("job {id} {what}")));
+    let state = record.state.as_str();
+    if matches!(state, "queued" | "published") {
+        wrong(Wrong::Stuck, format!("({:?}) is still {state}", submission.manner));
+        return findings;
+    }
+    if record.ends != 1 || record.left_ends != 0 {
+        wrong(Wrong::Doubled, format!("ended {} times and left an end {} times", record.ends, record.left_ends));
+    }
+    let announced = watch.ends(id);
+    if announced.iter().any(|end| *end != state) {
+        wrong(Wrong::Doubled, format!("is {state}, but was announced as {announced:?}"));
+    }
+    let may_be: &[&str] = match submission.manner {
+        Manner::Poison => &["dead"],
+        Manner::Refused => &["failed", "dead"],
+        // With bad luck every attempt is hit: then it says so.
+        _ => &["succeeded", "dead"],
+    };
+    match state {
+        "cancelled" if submission.is_cancelled && record.cancel_requested => {}
+        "cancelled" => wrong(Wrong::Lost, "was cancelled, and nobody had asked for it".to_owned()),
+        state if may_be.contains(&state) => {}
+        state => wrong(Wrong::Lost, format!("({:?}) ended as {state}: {:?}", submission.manner, record.failure)),
+    }
+    if matches!(state, "failed" | "dead") && record.failure.is_none() {
+        wrong(Wrong::Lost, format!("is {state} without a reason"));
+    }
+    if state == "succeeded" && record.result.is_none() {
+        wrong(Wrong::Lost, "succeeded without a result".to_owned());
+    }
+    if state != "succeeded" && record.assets > 0 {
+        wrong(Wrong::Orphaned, format!("is {state}, but has {} assets on record", record.assets));
+    }
+    findings
+}
+
+/// Reads every file of a result through the front door.
+async fn check_result(client: &Client, submission: &Submission, record: &Record) -> anyhow::Result<Vec<Finding>> {
+    let id = submission.id;
+    let mut findings = Vec::new();
+    let mut wrong = |wrong, what: String| findings.push(Finding::new(wrong, format!("job {id} {what}")));
+    let result: JobResult = match serde_json::from_str(record.result.as_deref().unwrap_or_default()) {
+        Ok(result) => result,
+        Err(error) => {
+            wrong(Wrong::Lost, format!("has an unreadable result: {error}"));
+            return Ok(findings);
+        }
+    };
+    if result.assets.len() != submission.pictures {
+        wrong(Wrong::Lost, format!("has {} of {} pictures", result.assets.len(), submission.pictures));
+    }
+    if record.assets != result.assets.len() as i64 {
+        wrong(Wrong::Doubled, format!("has {} assets on record, {} in its result", record.assets, result.assets.len()));
+    }
+    for asset in &result.assets {
+        let answer = client.get(&format!("/api/assets/{}", asset.id)).await?;
+        let status = answer.status();
+        let bytes = answer.bytes().await.unwrap_or_default();
+        if !status.is_success() {
+            wrong(Wrong::Lost, format!("has the asset {}, which the API answers with {status}", asset.id));
+        } else if blake3::hash(&bytes).to_hex().as_str() != asset.blake3 {
+            wrong(Wrong::Lost, format!("has the asset {} with other bytes than were stored", asset.id));
+        }
+    }
+    Ok(findings)
+}
