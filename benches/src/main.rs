@@ -1,0 +1,77 @@
+//! `cargo xtask bench`: comparisons with peers, and limits.
+//!
+//! Nothing here fails a build: a row says whether its target holds, and a person decides what to do about it.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
+
+mod bare;
+mod bullmq;
+mod figures;
+mod ours;
+mod peers;
+mod process;
+mod rounds;
+mod row;
+
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use row::Row;
+
+/// Measures Atelier against its peers and its limits.
+#[derive(Parser)]
+struct Arguments {
+    /// What to measure; everything without one.
+    names: Vec<Subject>,
+    /// Prints a JSON array of rows instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Subject {
+    /// Jobs a second through the queue alone, against BullMQ and a bare loop.
+    Process,
+    /// How soon a lonely job starts, against a bare loop.
+    Start,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let subjects = match arguments.names.as_slice() {
+        [] => Subject::value_variants(),
+        names => names,
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    for subject in subjects {
+        rows.extend(subject.measure().await?);
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+    } else {
+        println!("{}", row::table(&rows));
+    }
+    Ok(())
+}
+
+impl Subject {
+    async fn measure(self) -> anyhow::Result<Vec<Row>> {
+        match self {
+            Self::Process => process::rates().await,
+            Self::Start => process::start().await,
+        }
+    }
+}
