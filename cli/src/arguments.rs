@@ -21,10 +21,10 @@ Exit codes:
 #[command(name = "atelier", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     /// The address of the server.
-    #[arg(long, global = true, env = "ATELIER_SERVER", default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    #[arg(long, global = true, env = "ATELIER_SERVER", default_value = "http://127.0.0.1:8080", value_name = "URL", value_parser = address)]
     pub server: Url,
     /// The API key, where the server wants one. Better in the environment than in the history of a shell.
-    #[arg(long, global = true, env = "ATELIER_KEY", hide_env_values = true, value_name = "KEY")]
+    #[arg(long, global = true, env = "ATELIER_KEY", hide_env_values = true, value_name = "KEY", value_parser = key)]
     pub key: Option<String>,
     /// Writes JSON: one document, or one event a line while watching.
     #[arg(long, global = true)]
@@ -55,6 +55,19 @@ pub(crate) enum Command {
     Doctor,
 }
 
+fn address(text: &str) -> Result<Url, String> {
+    text.parse::<Url>()
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| "an address looks like http://127.0.0.1:8080".into())
+}
+
+/// A key is sent in a header, which takes no blanks and nothing but ASCII.
+fn key(text: &str) -> Result<String, String> {
+    let is_key = text.chars().all(|letter| letter.is_ascii_graphic());
+    if is_key { Ok(text.to_owned()) } else { Err("a key is one word of ASCII letters, digits and signs".into()) }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -68,6 +81,8 @@ mod tests {
 
     #[test]
     fn an_address_that_is_none_is_refused() {
-        assert!(Arguments::try_parse_from(["atelier", "--server", "somewhere", "list"]).is_err());
+        for server in ["somewhere", "localhost:8080", "file:///etc"] {
+            assert!(Arguments::try_parse_from(["atelier", "--server", server, "list"]).is_err(), "{server}");
+        }
     }
 }

@@ -90,7 +90,8 @@ fn describe(progress: &Progress) -> String {
         Phase::Decoding => "decoding",
         Phase::Storing => "storing",
     };
-    let mut parts = vec![if progress.steps > 0 { format!("{phase} {}/{}", progress.step, progress.steps) } else { phase.into() }];
+    let mut parts =
+        vec![if progress.steps > 0 { format!("{phase} {}/{}", progress.step, progress.steps) } else { phase.into() }];
     if let Some(seconds) = progress.seconds_per_step {
         parts.push(format!("{seconds:.2} s/step"));
     }
@@ -105,7 +106,14 @@ mod tests {
     use super::*;
 
     fn progress() -> Progress {
-        Progress { phase: Phase::Sampling, step: 5, steps: 8, seconds_per_step: Some(0.417), remaining_s: Some(1.25), fraction: 0.6 }
+        Progress {
+            phase: Phase::Sampling,
+            step: 5,
+            steps: 8,
+            seconds_per_step: Some(0.417),
+            remaining_s: Some(1.25),
+            fraction: 0.6,
+        }
     }
 
     #[test]
@@ -115,7 +123,14 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_is_left_out() {
-        let unknown = Progress { phase: Phase::Loading, step: 0, steps: 0, seconds_per_step: None, remaining_s: None, ..progress() };
+        let unknown = Progress {
+            phase: Phase::Loading,
+            step: 0,
+            steps: 0,
+            seconds_per_step: None,
+            remaining_s: None,
+            ..progress()
+        };
         assert_eq!(describe(&unknown), "loading");
     }
 

@@ -75,13 +75,16 @@ pub(crate) mod tests {
     #[test]
     fn each_part_says_how_long_it_took() {
         let lines = lines(&finished_job());
-        assert_eq!(lines[1..], [
-            "  leased     after 0.03 s",
-            "  loaded     after 0.85 s",
-            "  sampled    after 3.10 s",
-            "  stored     after 0.05 s",
-            "  in all     4.03 s",
-        ]);
+        assert_eq!(
+            lines[1..],
+            [
+                "  leased     after 0.03 s",
+                "  loaded     after 0.85 s",
+                "  sampled    after 3.10 s",
+                "  stored     after 0.05 s",
+                "  in all     4.03 s",
+            ]
+        );
     }
 
     #[test]

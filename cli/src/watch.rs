@@ -41,8 +41,18 @@ pub(crate) async fn watch(client: &Client, options: Options, output: Output) -> 
 }
 
 /// Stays with a job until it ends, then says how, and writes its pictures where that was asked for.
-pub(crate) async fn until_the_end(client: &Client, id: JobId, view: View, files: Option<&Path>, output: Output) -> Result<Exit, Error> {
-    let mut screen = Screen { view: (view == View::Progress && !output.is_json()).then(ProgressView::new), lines: view == View::Progress, output };
+pub(crate) async fn until_the_end(
+    client: &Client,
+    id: JobId,
+    view: View,
+    files: Option<&Path>,
+    output: Output,
+) -> Result<Exit, Error> {
+    let mut screen = Screen {
+        view: (view == View::Progress && !output.is_json()).then(ProgressView::new),
+        lines: view == View::Progress,
+        output,
+    };
     let followed = tokio::select! {
         followed = follow::follow(client, id, &mut screen) => followed,
         _ = tokio::signal::ctrl_c() => Ok(Followed::Interrupted),
@@ -107,7 +117,8 @@ fn ending(client: &Client, job: &Job, paths: &[PathBuf]) -> String {
     let assets = job.result.as_ref().map_or(&[][..], |result| &result.assets);
     for (index, asset) in assets.iter().enumerate() {
         let place = paths.get(index).map_or_else(|| client.asset_address(asset), |path| path.display().to_string());
-        let side = asset.width.zip(asset.height).map(|(width, height)| format!("{width} × {height}, ")).unwrap_or_default();
+        let side =
+            asset.width.zip(asset.height).map(|(width, height)| format!("{width} × {height}, ")).unwrap_or_default();
         lines.push(format!("  {place}  ({side}{})", words::size(asset.size_bytes)));
     }
     let timeline = timeline::lines(job);
@@ -135,12 +146,19 @@ mod tests {
         let file = ending(&client(), &job, &[PathBuf::from("sea/dawn.png")]);
         assert!(file.contains("  sea/dawn.png  (256 × 256, 98.3 kB)"), "{file}");
         let address = ending(&client(), &job, &[]);
-        assert!(address.contains("  http://127.0.0.1:8080/api/assets/01980000-0000-7000-8000-000000000002"), "{address}");
+        assert!(
+            address.contains("  http://127.0.0.1:8080/api/assets/01980000-0000-7000-8000-000000000002"),
+            "{address}"
+        );
     }
 
     #[test]
     fn a_failed_job_says_why_and_what_to_do() {
-        let failure = Failure { code: FailureCode::Rejected, message: "the model file is cut off".into(), remedy: Some("load it again".into()) };
+        let failure = Failure {
+            code: FailureCode::Rejected,
+            message: "the model file is cut off".into(),
+            remedy: Some("load it again".into()),
+        };
         let job = Job { state: JobState::Failed, result: None, failure: Some(failure), ..finished_job() };
         let text = ending(&client(), &job, &[]);
         assert!(text.ends_with("  the model file is cut off\n  what to do: load it again"), "{text}");

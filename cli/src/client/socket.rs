@@ -51,7 +51,12 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    pub(super) async fn open(server: &Url, key: Option<&str>, id: JobId, last_event_id: Option<&str>) -> Result<Self, Error> {
+    pub(super) async fn open(
+        server: &Url,
+        key: Option<&str>,
+        id: JobId,
+        last_event_id: Option<&str>,
+    ) -> Result<Self, Error> {
         let mut request = address(server).as_str().into_client_request()?;
         if let Some(value) = key.and_then(|key| format!("Bearer {key}").parse().ok()) {
             request.headers_mut().insert(AUTHORIZATION, value);

@@ -17,8 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// The event of the end is out before every reader of the ledger sees it.
-const SETTLE_PAUSE: Duration = Duration::from_millis(50);
+/// The event of the end may be out before the ledger shows it.
+const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+const SETTLE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Who is shown what happens.
 pub(super) trait Sight {
@@ -34,29 +35,31 @@ pub(super) enum Followed {
     Interrupted,
 }
 
-/// Follows a job to its end.
+/// Follows a job to its end: the ledger first, for what was missed, then the stream for as long as it holds.
 pub(super) async fn follow(client: &Client, id: JobId, sight: &mut impl Sight) -> Result<Followed, Error> {
     let mut resume: Option<String> = None;
     let mut pause = FIRST_PAUSE;
     let mut away_since: Option<Instant> = None;
     loop {
-        if let Ok(mut feed) = client.feed(id, resume.as_deref()).await {
-            if let Heard::End = listen(&mut feed, sight).await {
-                return settle(client, id).await;
-            }
-            resume = feed.last_event_id().map(str::to_owned);
-        }
-        // The stream is gone; the ledger knows the truth.
         match client.load_job(id).await {
             Ok(job) if job.state.is_end() => return Ok(Followed::Ended(Box::new(job))),
             Ok(job) => {
                 if away_since.take().is_some() {
                     sight.trouble("the server is back");
-                    pause = FIRST_PAUSE;
                 }
                 sight.event(&state_of(&job));
+                if let Ok(mut feed) = client.feed(id, resume.as_deref()).await {
+                    pause = FIRST_PAUSE;
+                    let heard = listen(&mut feed, sight).await;
+                    resume = feed.last_event_id().map(str::to_owned);
+                    if heard == Heard::End
+                        && let Some(job) = settle(client, id).await?
+                    {
+                        return Ok(Followed::Ended(Box::new(job)));
+                    }
+                }
             }
-            Err(error @ Error::Unreachable { .. }) => {
+            Err(error) if is_away(&error) => {
                 let since = *away_since.get_or_insert_with(|| {
                     sight.trouble("the server does not answer; trying again");
                     Instant::now()
@@ -65,8 +68,6 @@ pub(super) async fn follow(client: &Client, id: JobId, sight: &mut impl Sight) -
                     return Err(error);
                 }
             }
-            // A server that starts or stops says 503 for a while.
-            Err(Error::Refused(problem)) if problem.status == 503 => {}
             Err(error) => return Err(error),
         }
         sleep(pause).await;
@@ -74,6 +75,16 @@ pub(super) async fn follow(client: &Client, id: JobId, sight: &mut impl Sight) -
     }
 }
 
+/// A server that starts or stops does not answer, or says 503.
+fn is_away(error: &Error) -> bool {
+    match error {
+        Error::Unreachable { .. } => true,
+        Error::Refused(problem) => problem.status == 503,
+        Error::Foreign { .. } | Error::File { .. } | Error::Setup(_) => false,
+    }
+}
+
+#[derive(PartialEq, Eq)]
 enum Heard {
     End,
     Broken,
@@ -100,17 +111,19 @@ fn is_end(change: &JobChange) -> bool {
     }
 }
 
-async fn settle(client: &Client, id: JobId) -> Result<Followed, Error> {
+/// Waits for the ledger to show the end; none if it does not (somebody may have retried the job already).
+async fn settle(client: &Client, id: JobId) -> Result<Option<Job>, Error> {
     let begun = Instant::now();
-    loop {
+    while begun.elapsed() < SETTLE_LIMIT {
         match client.load_job(id).await {
-            Ok(job) if job.state.is_end() => return Ok(Followed::Ended(Box::new(job))),
-            Err(error) if begun.elapsed() > PATIENCE => return Err(error),
-            Ok(_) | Err(Error::Unreachable { .. }) => sleep(SETTLE_PAUSE).await,
-            Err(Error::Refused(problem)) if problem.status == 503 => sleep(SETTLE_PAUSE).await,
+            Ok(job) if job.state.is_end() => return Ok(Some(job)),
+            Ok(_) => {}
+            Err(error) if is_away(&error) => {}
             Err(error) => return Err(error),
         }
+        sleep(SETTLE_PAUSE).await;
     }
+    Ok(None)
 }
 
 /// The last state of a job, in the form of an event.
@@ -132,7 +145,14 @@ mod tests {
 
     #[test]
     fn the_last_state_of_a_running_job_is_its_progress() {
-        let progress = Progress { phase: Phase::Sampling, step: 1, steps: 8, seconds_per_step: None, remaining_s: None, fraction: 0.2 };
+        let progress = Progress {
+            phase: Phase::Sampling,
+            step: 1,
+            steps: 8,
+            seconds_per_step: None,
+            remaining_s: None,
+            fraction: 0.2,
+        };
         let job = Job { state: JobState::Running, progress: Some(progress.clone()), ..finished_job() };
         assert_eq!(state_of(&job).change, JobChange::Progress(progress));
         let waiting = Job { state: JobState::Queued, progress: None, ..finished_job() };

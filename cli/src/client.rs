@@ -1,0 +1,217 @@
+//! The server, over HTTP: one method for each thing that a command needs.
+
+mod error;
+mod socket;
+
+use std::time::Duration;
+
+use contract::{
+    JobId, KeyId,
+    asset::AssetRef,
+    job::{Attempt, Job},
+    key::{ApiKey, CreatedKey, NewKey},
+    model::Model,
+    page::Page,
+    system::System,
+    worker::Worker,
+};
+use reqwest::{Method, RequestBuilder, header::AUTHORIZATION};
+use serde::{Serialize, de::DeserializeOwned};
+use url::Url;
+
+pub(crate) use error::Error;
+pub(crate) use socket::Feed;
+
+/// How long a connection may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long an answer may take. The largest is a picture.
+const ANSWER_LIMIT: Duration = Duration::from_secs(120);
+
+/// A server.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    server: Url,
+    key: Option<String>,
+}
+
+impl Client {
+    /// Names a server. Nothing is sent yet.
+    pub(crate) fn new(server: &Url, key: Option<String>) -> Result<Self, Error> {
+        // An error only says that somebody installed one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let agent = concat!("atelier/", env!("CARGO_PKG_VERSION"));
+        let http =
+            reqwest::Client::builder().user_agent(agent).connect_timeout(CONNECT_LIMIT).timeout(ANSWER_LIMIT).build();
+        let http = http.map_err(|source| Error::Setup(Box::new(source)))?;
+        Ok(Self { http, server: server.clone(), key: key.filter(|key| !key.is_empty()) })
+    }
+
+    /// Returns the address of the server, as people type it.
+    pub(crate) fn server(&self) -> &str {
+        self.server.as_str().trim_end_matches('/')
+    }
+
+    /// Returns whether the server is this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        match self.server.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
+    /// Returns the port of the server.
+    pub(crate) fn port(&self) -> u16 {
+        self.server.port_or_known_default().unwrap_or(80)
+    }
+
+    /// Submits a job. The body is the spec of that kind.
+    pub(crate) async fn submit_job(
+        &self,
+        kind: &str,
+        query: &[(&str, String)],
+        spec: &impl Serialize,
+    ) -> Result<Job, Error> {
+        self.read(self.request(Method::POST, &["api", "workflows", kind]).query(query).json(spec)).await
+    }
+
+    /// Returns a job.
+    pub(crate) async fn load_job(&self, id: JobId) -> Result<Job, Error> {
+        self.read(self.request(Method::GET, &["api", "jobs", &id.to_string()])).await
+    }
+
+    /// Returns how often a job was tried, and how that ended.
+    pub(crate) async fn list_attempts(&self, id: JobId) -> Result<Vec<Attempt>, Error> {
+        self.read(self.request(Method::GET, &["api", "jobs", &id.to_string(), "attempts"])).await
+    }
+
+    /// Returns a page of jobs.
+    pub(crate) async fn list_jobs(&self, query: &[(&str, String)]) -> Result<Page<Job>, Error> {
+        self.read(self.request(Method::GET, &["api", "jobs"]).query(query)).await
+    }
+
+    /// Asks for the end of a job.
+    pub(crate) async fn cancel_job(&self, id: JobId) -> Result<Job, Error> {
+        self.read(self.request(Method::DELETE, &["api", "jobs", &id.to_string()])).await
+    }
+
+    /// Gives a job that has ended another life.
+    pub(crate) async fn retry_job(&self, id: JobId) -> Result<Job, Error> {
+        self.read(self.request(Method::POST, &["api", "jobs", &id.to_string(), "retry"])).await
+    }
+
+    /// Returns the bytes of a stored file.
+    pub(crate) async fn load_asset(&self, asset: &AssetRef) -> Result<Vec<u8>, Error> {
+        let response = self.send(self.request(Method::GET, &["api", "assets", &asset.id.to_string()])).await?;
+        let bytes = response.bytes().await.map_err(|source| self.unreachable(source))?;
+        Ok(bytes.into())
+    }
+
+    /// Returns the address of a stored file.
+    pub(crate) fn asset_address(&self, asset: &AssetRef) -> String {
+        self.address(&["api", "assets", &asset.id.to_string()]).into()
+    }
+
+    /// Returns the keys, without their secrets.
+    pub(crate) async fn list_keys(&self) -> Result<Vec<ApiKey>, Error> {
+        self.read(self.request(Method::GET, &["api", "keys"])).await
+    }
+
+    /// Makes a key.
+    pub(crate) async fn create_key(&self, new: &NewKey) -> Result<CreatedKey, Error> {
+        self.read(self.request(Method::POST, &["api", "keys"]).json(new)).await
+    }
+
+    /// Takes a key back.
+    pub(crate) async fn revoke_key(&self, id: KeyId) -> Result<(), Error> {
+        self.send(self.request(Method::DELETE, &["api", "keys", &id.to_string()])).await.map(drop)
+    }
+
+    /// Returns the state of the whole.
+    pub(crate) async fn load_system(&self) -> Result<System, Error> {
+        self.read(self.request(Method::GET, &["api", "system"])).await
+    }
+
+    /// Returns the workers that are alive.
+    pub(crate) async fn list_workers(&self) -> Result<Vec<Worker>, Error> {
+        self.read(self.request(Method::GET, &["api", "workers"])).await
+    }
+
+    /// Returns the models that jobs can name.
+    pub(crate) async fn list_models(&self) -> Result<Vec<Model>, Error> {
+        self.read(self.request(Method::GET, &["api", "models"])).await
+    }
+
+    /// Opens the stream of what happens to one job, from behind the event with this id.
+    pub(crate) async fn feed(&self, id: JobId, last_event_id: Option<&str>) -> Result<Feed, socket::Error> {
+        Feed::open(&self.server, self.key.as_deref(), id, last_event_id).await
+    }
+
+    fn address(&self, path: &[&str]) -> Url {
+        let mut address = self.server.clone();
+        if let Ok(mut segments) = address.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        address
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let request = self.http.request(method, self.address(path));
+        match &self.key {
+            Some(key) => request.header(AUTHORIZATION, format!("Bearer {key}")),
+            None => request,
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
+        let response = self.send(request).await?;
+        let status = response.status().as_u16();
+        let text = response.text().await.map_err(|source| self.unreachable(source))?;
+        serde_json::from_str(&text).map_err(|_| Error::foreign(self.server(), status, &text))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<reqwest::Response, Error> {
+        let response = request.send().await.map_err(|source| self.unreachable(source))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let text = response.text().await.map_err(|source| self.unreachable(source))?;
+        Err(match serde_json::from_str(&text) {
+            Ok(problem) => Error::Refused(Box::new(problem)),
+            Err(_) => Error::foreign(self.server(), status.as_u16(), &text),
+        })
+    }
+
+    fn unreachable(&self, source: reqwest::Error) -> Error {
+        // The address stands in our own sentence already.
+        Error::Unreachable { server: self.server().into(), source: Box::new(source.without_url()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(server: &str) -> Client {
+        Client::new(&server.parse().unwrap(), None).unwrap()
+    }
+
+    #[test]
+    fn a_server_below_a_path_is_asked_below_that_path() {
+        let below = client("https://example.org/atelier/").address(&["api", "jobs"]);
+        assert_eq!(below.as_str(), "https://example.org/atelier/api/jobs");
+        let plain = client("http://127.0.0.1:8080").address(&["api", "jobs"]);
+        assert_eq!(plain.as_str(), "http://127.0.0.1:8080/api/jobs");
+    }
+
+    #[test]
+    fn this_machine_is_known_by_all_its_names() {
+        assert!(client("http://localhost:1").is_local());
+        assert!(client("http://127.0.0.1:1").is_local());
+        assert!(client("http://[::1]:1").is_local());
+        assert!(!client("http://example.org").is_local());
+    }
+}

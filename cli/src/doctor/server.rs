@@ -1,0 +1,115 @@
+//! The server as it describes itself.
+
+use contract::{
+    model::Model,
+    system::Check,
+    worker::{Worker, WorkerState},
+};
+
+use super::{bad, good, warning};
+use crate::{
+    client::{Client, Error},
+    words,
+};
+
+pub(super) async fn look(client: &Client) -> Vec<Check> {
+    let system = match client.load_system().await {
+        Ok(system) => system,
+        Err(error) => return vec![trouble(client, &error)],
+    };
+    let mut checks = vec![good("server", format!("{} runs version {}", client.server(), system.version))];
+    checks.extend(system.checks);
+    checks.extend(match client.list_workers().await {
+        Ok(workers) => workers_checks(&workers),
+        Err(error) => vec![trouble(client, &error)],
+    });
+    checks.extend(match client.list_models().await {
+        Ok(models) => broken_models(&models),
+        Err(error) => vec![trouble(client, &error)],
+    });
+    checks
+}
+
+fn trouble(client: &Client, error: &Error) -> Check {
+    let remedy = match error {
+        Error::Unreachable { .. } if client.is_local() => "start the server: cargo xtask up",
+        Error::Unreachable { .. } => "start the server, or name another one with --server",
+        Error::Refused(problem) if problem.status == 401 => {
+            "set ATELIER_KEY; an administrator makes keys with `atelier keys create`"
+        }
+        Error::Refused(problem) if problem.status == 403 => "use a key that allows this",
+        _ => "see the log of the API: logs/api.log in the data folder",
+    };
+    bad("server", words::chain(error), remedy)
+}
+
+fn workers_checks(workers: &[Worker]) -> Vec<Check> {
+    if workers.is_empty() {
+        return vec![bad(
+            "workers",
+            "there is none: jobs wait",
+            "start one: cargo xtask up; its log is logs/worker-sd.log in the data folder",
+        )];
+    }
+    workers.iter().map(worker_check).collect()
+}
+
+fn worker_check(worker: &Worker) -> Check {
+    let finding = format!("{} with {} on {}", worker.name, worker.engine, worker.device);
+    match (worker.state, &worker.last_problem) {
+        (WorkerState::Broken, problem) => {
+            let why = problem.as_deref().unwrap_or("it does not say why");
+            bad("worker", format!("{finding} is broken: {why}"), "see its log: logs/worker-sd.log in the data folder")
+        }
+        (_, Some(problem)) => {
+            warning("worker", format!("{finding}; last problem: {problem}"), "see its log if this happens again")
+        }
+        _ => good("worker", finding),
+    }
+}
+
+fn broken_models(models: &[Model]) -> Vec<Check> {
+    models
+        .iter()
+        .filter_map(|model| {
+            let problem = model.problem.as_ref()?;
+            Some(warning("model", format!("{}: {problem}", model.id), "replace the file, or delete it"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::{spec::WorkerKind, system::Verdict};
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn worker(state: WorkerState) -> Worker {
+        Worker {
+            name: "host-sd-1".into(),
+            kind: WorkerKind::Sd,
+            engine: "scripted".into(),
+            device: "cpu".into(),
+            state,
+            job_id: None,
+            resident_models: vec![],
+            started_at: datetime!(2026-01-02 03:04:05 UTC),
+            last_problem: None,
+        }
+    }
+
+    #[test]
+    fn a_server_without_workers_does_not_work() {
+        assert_eq!(workers_checks(&[])[0].verdict, Verdict::Bad);
+        assert_eq!(workers_checks(&[worker(WorkerState::Idle)])[0].verdict, Verdict::Good);
+        assert_eq!(workers_checks(&[worker(WorkerState::Broken)])[0].verdict, Verdict::Bad);
+    }
+
+    #[test]
+    fn a_server_that_is_not_there_can_be_started() {
+        let client = Client::new(&"http://127.0.0.1:1".parse().unwrap(), None).unwrap();
+        let error = Error::Unreachable { server: "http://127.0.0.1:1".into(), source: "refused".into() };
+        assert_eq!(trouble(&client, &error).remedy.as_deref(), Some("start the server: cargo xtask up"));
+    }
+}

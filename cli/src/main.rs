@@ -1,0 +1,56 @@
+//! `atelier`: submit, watch, list, show, cancel, retry, keys, doctor.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
+
+mod arguments;
+mod cancel;
+mod client;
+mod doctor;
+mod download;
+mod exit;
+mod keys;
+mod list;
+mod output;
+mod progress;
+mod retry;
+mod show;
+mod submit;
+mod timeline;
+mod watch;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use client::Client;
+use exit::Exit;
+use output::Output;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json);
+    match run(arguments, output).await {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output.error(&error);
+            Exit::of(&error).into()
+        }
+    }
+}
+
+async fn run(arguments: Arguments, output: Output) -> Result<Exit, client::Error> {
+    let client = Client::new(&arguments.server, arguments.key)?;
+    match arguments.command {
+        Command::Submit(options) => submit::submit(&client, options, output).await,
+        Command::Watch(options) => watch::watch(&client, options, output).await,
+        Command::List(options) => list::list(&client, &options, output).await,
+        Command::Show(options) => show::show(&client, &options, output).await,
+        Command::Cancel(options) => cancel::cancel(&client, &options, output).await,
+        Command::Retry(options) => retry::retry(&client, &options, output).await,
+        Command::Keys(command) => keys::keys(&client, command, output).await,
+        Command::Doctor => doctor::doctor(&client, output).await,
+    }
+}

@@ -1,0 +1,100 @@
+//! `atelier show`: everything about a job.
+
+use clap::Args;
+use contract::{
+    JobId,
+    job::{Attempt, Job, JobState},
+};
+use serde::Serialize;
+
+use crate::{
+    client::{Client, Error},
+    exit::Exit,
+    output::Output,
+    timeline, words,
+};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Which job.
+    id: JobId,
+}
+
+/// The document of `--json`.
+#[derive(Serialize)]
+struct Shown {
+    job: Job,
+    attempts: Vec<Attempt>,
+}
+
+pub(crate) async fn show(client: &Client, options: &Options, output: Output) -> Result<Exit, Error> {
+    let job = client.load_job(options.id).await?;
+    let attempts = client.list_attempts(options.id).await?;
+    output.result(&Shown { job, attempts }, |shown| describe(client, shown));
+    Ok(Exit::Done)
+}
+
+fn describe(client: &Client, shown: &Shown) -> String {
+    let job = &shown.job;
+    let mut lines = vec![
+        format!("{} {}", job.state.as_str(), job.id),
+        format!("  submitted  {}", words::moment(job.submitted_at)),
+        format!("  priority   {:?}", job.priority).to_lowercase(),
+        format!("  attempts   {} of {}", job.attempts, job.max_attempts),
+    ];
+    if job.cancel_requested && !job.state.is_end() {
+        lines.push("  somebody asked for its end".into());
+    }
+    if let Some(progress) = &job.progress {
+        lines.push(format!("  progress   {:.0} %", progress.fraction * 100.0));
+    }
+    if let Some(failure) = job.failure.as_ref().filter(|_| job.state != JobState::Succeeded) {
+        lines.push(format!("  {}", words::failure(failure)));
+    }
+    lines.push("  spec".into());
+    lines.extend(fields(&job.spec));
+    for attempt in &shown.attempts {
+        let outcome = attempt.outcome.as_deref().unwrap_or("runs");
+        let why = attempt.failure.as_ref().map(|failure| format!(": {}", failure.message)).unwrap_or_default();
+        lines.push(format!("  attempt {}  {outcome} on {}{why}", attempt.number, attempt.worker));
+    }
+    for asset in job.result.iter().flat_map(|result| &result.assets) {
+        lines.push(format!("  picture    {} ({})", client.asset_address(asset), words::size(asset.size_bytes)));
+    }
+    lines.extend(timeline::lines(job));
+    lines.join("\n")
+}
+
+/// The fields of a document, a line each.
+fn fields(document: &impl Serialize) -> Vec<String> {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(document) else { return Vec::new() };
+    fields
+        .iter()
+        .map(|(name, value)| match value {
+            serde_json::Value::String(text) => format!("    {name:<18} {text}"),
+            other => format!("    {name:<18} {other}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::tests::finished_job;
+
+    #[test]
+    fn everything_that_a_person_may_ask_is_there() {
+        let client = Client::new(&"http://127.0.0.1:8080".parse().unwrap(), None).unwrap();
+        let text = describe(&client, &Shown { job: finished_job(), attempts: vec![] });
+        for part in [
+            "succeeded 0198",
+            "priority   normal",
+            "attempts   1 of 3",
+            "seed               7",
+            "/api/assets/0198",
+            "in all",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in:\n{text}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Errors, sizes, times and jobs in words.
+
+use contract::{
+    job::{Failure, Job},
+    problem::Problem,
+    spec::JobSpec,
+};
+use time::{Duration, OffsetDateTime, UtcOffset, macros::format_description};
+
+/// Returns an error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        // Libraries like to repeat the cause in their own text.
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// Returns a problem of the server as a person reads it: what, which fields, what to do.
+pub(crate) fn problem(problem: &Problem) -> String {
+    let mut lines = vec![problem.detail.clone()];
+    lines.extend(
+        problem.errors.iter().map(|field| format!("  {}: {}", field.pointer.trim_start_matches('/'), field.detail)),
+    );
+    for fix in &problem.fix {
+        let flags: Vec<_> =
+            fix.set.iter().map(|(name, value)| format!("--{} {value}", name.replace('_', "-"))).collect();
+        lines.push(format!("  try: {}", flags.join(" ")));
+    }
+    if problem.status >= 500 {
+        lines.push(format!("  (request {}: the log of the server says more)", problem.request_id));
+    }
+    lines.join("\n")
+}
+
+/// Returns why a job failed, and what to do.
+pub(crate) fn failure(failure: &Failure) -> String {
+    match &failure.remedy {
+        Some(remedy) => format!("{}\n  what to do: {remedy}", failure.message),
+        None => failure.message.clone(),
+    }
+}
+
+/// Returns a size in the unit that fits.
+pub(crate) fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    let mut unit = "bytes";
+    for next in ["kB", "MB", "GB", "TB"] {
+        if value < 1000.0 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    if unit == "bytes" { format!("{bytes} bytes") } else { format!("{value:.1} {unit}") }
+}
+
+/// Returns a span of time with as much precision as it deserves.
+pub(crate) fn span(duration: Duration) -> String {
+    let seconds = duration.as_seconds_f64().max(0.0);
+    match seconds {
+        s if s < 10.0 => format!("{s:.2} s"),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0} h", s / 3600.0),
+        s => format!("{:.0} days", s / 86_400.0),
+    }
+}
+
+/// Returns a moment in the time of this machine.
+pub(crate) fn moment(at: OffsetDateTime) -> String {
+    let offset = UtcOffset::local_offset_at(at).unwrap_or(UtcOffset::UTC);
+    at.to_offset(offset)
+        .format(format_description!("[year]-[month]-[day] [hour]:[minute]:[second]"))
+        .unwrap_or_else(|_| at.to_string())
+}
+
+/// Returns the first words of what a job makes.
+pub(crate) fn subject(job: &Job, letters: usize) -> String {
+    let JobSpec::TextToImage(spec) = &job.spec;
+    let line = spec.prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= letters {
+        return line;
+    }
+    let head: String = line.chars().take(letters.saturating_sub(1)).collect();
+    format!("{head}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::problem::{FieldError, Fix, ProblemCode};
+    use serde_json::json;
+
+    use super::*;
+    use crate::timeline::tests::finished_job;
+
+    fn refusal() -> Problem {
+        Problem {
+            kind: "urn:atelier:problem:invalid_field".into(),
+            title: "A field is wrong".into(),
+            status: 422,
+            code: ProblemCode::InvalidField,
+            detail: "One field is wrong.".into(),
+            instance: "/api/workflows/text_to_image".into(),
+            request_id: "r-1".into(),
+            errors: vec![FieldError { pointer: "/width".into(), detail: "must be a multiple of 16, not 830".into() }],
+            fix: vec![Fix { set: json!({ "width": 832 }).as_object().unwrap().clone() }],
+        }
+    }
+
+    #[test]
+    fn a_problem_names_the_field_and_the_flag_that_mends_it() {
+        let text = problem(&refusal());
+        assert_eq!(text, "One field is wrong.\n  width: must be a multiple of 16, not 830\n  try: --width 832");
+    }
+
+    #[test]
+    fn a_fault_of_the_server_comes_with_its_request() {
+        let text = problem(&Problem { status: 500, errors: vec![], fix: vec![], ..refusal() });
+        assert!(text.contains("request r-1"), "{text}");
+    }
+
+    #[test]
+    fn sizes_and_spans_have_fitting_units() {
+        assert_eq!(size(999), "999 bytes");
+        assert_eq!(size(98_304), "98.3 kB");
+        assert_eq!(size(5_400_000_000), "5.4 GB");
+        assert_eq!(span(Duration::milliseconds(420)), "0.42 s");
+        assert_eq!(span(Duration::seconds(75)), "75 s");
+        assert_eq!(span(Duration::minutes(150)), "2 h");
+        assert_eq!(span(Duration::days(3)), "3 days");
+        assert_eq!(span(Duration::seconds(-1)), "0.00 s");
+    }
+
+    #[test]
+    fn a_prompt_of_many_lines_becomes_one_and_is_cut() {
+        assert_eq!(subject(&finished_job(), 40), "a lighthouse at dawn");
+        assert_eq!(subject(&finished_job(), 8), "a light…");
+    }
+}
