@@ -1,0 +1,53 @@
+//! The smoke model: the smallest thing that stable-diffusion.cpp takes for a model. Its weights are random.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+
+/// The file that makes it a model, below the models folder.
+const SIDECAR: &str = "checkpoints/smoke.json";
+
+/// The endings of files that are a model, or make one of several files.
+const ENDINGS: &[&str] = &["safetensors", "gguf", "json"];
+
+/// Writes the smoke model if there is no model at all. Returns whether it is the only one.
+pub(crate) fn write_if_there_is_no_other(models_dir: &Path) -> anyhow::Result<bool> {
+    let mut models = Vec::new();
+    list_models(&models_dir.join("checkpoints"), &mut models);
+    if models.is_empty() {
+        println!("  there is no model in {}: writing the smoke model", models_dir.display());
+        testkit::tiny_models::write_sd(models_dir).context("could not write the smoke model")?;
+        return Ok(true);
+    }
+    Ok(models == [models_dir.join(SIDECAR)])
+}
+
+fn list_models(folder: &Path, models: &mut Vec<PathBuf>) {
+    for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            list_models(&path, models);
+        } else if path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known)) {
+            models.push(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smoke_model_is_written_only_where_no_model_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let models_dir = folder.path();
+        assert!(write_if_there_is_no_other(models_dir).unwrap());
+        assert!(models_dir.join(SIDECAR).is_file());
+        assert!(write_if_there_is_no_other(models_dir).unwrap(), "the second start finds the smoke model alone");
+        fs::create_dir_all(models_dir.join("checkpoints/flux")).unwrap();
+        fs::write(models_dir.join("checkpoints/flux/klein.gguf"), "").unwrap();
+        assert!(!write_if_there_is_no_other(models_dir).unwrap(), "a model of the user's own is there");
+    }
+}
