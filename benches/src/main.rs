@@ -7,11 +7,17 @@
 mod bare;
 mod bullmq;
 mod figures;
+mod footprint;
+mod list;
+mod live;
 mod ours;
 mod peers;
+mod picture;
 mod process;
 mod rounds;
 mod row;
+mod sd_cli;
+mod takeover;
 
 use std::process::ExitCode;
 
@@ -36,6 +42,18 @@ enum Subject {
     Process,
     /// How soon a lonely job starts, against a bare loop.
     Start,
+    /// From `kill -9` of a worker until its job runs elsewhere.
+    Takeover,
+    /// What a picture costs beyond the engine's own time.
+    Picture,
+    /// Processor time of a further picture, against a one-shot sd-cli, which is built first: five minutes.
+    Resident,
+    /// Events to a thousand WebSocket clients.
+    Websocket,
+    /// Memory at rest, and the time until the API answers.
+    Footprint,
+    /// The list of jobs when there are a million.
+    List,
 }
 
 #[tokio::main]
@@ -72,6 +90,12 @@ impl Subject {
         match self {
             Self::Process => process::rates().await,
             Self::Start => process::start().await,
+            Self::Takeover => takeover::measure().await,
+            Self::Picture => picture::overhead().await,
+            Self::Resident => picture::resident().await,
+            Self::Websocket => live::measure().await,
+            Self::Footprint => footprint::measure().await,
+            Self::List => list::measure().await,
         }
     }
 }

@@ -10,4 +10,5 @@ pub mod processes;
 pub mod programs;
 pub mod socket;
 pub mod system;
+pub mod usage;
 pub mod wait;

@@ -13,7 +13,7 @@ use futures::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
-    tungstenite::{self, Message, client::IntoClientRequest, http::HeaderValue},
+    tungstenite::{self, Message, Utf8Bytes, client::IntoClientRequest, http::HeaderValue},
 };
 
 use crate::client::Client;
@@ -34,6 +34,12 @@ pub enum Heard {
     },
     /// The server ended the conversation.
     Closed(Option<u16>),
+}
+
+enum Frame {
+    /// A message that nobody has read.
+    Text(Utf8Bytes),
+    Other(Heard),
 }
 
 /// A conversation on `GET /ws`.
@@ -65,26 +71,12 @@ impl Socket {
 
     /// Returns the next thing that the server says.
     pub async fn next(&mut self) -> anyhow::Result<Heard> {
-        loop {
-            match self.stream.next().await {
-                Some(Ok(Message::Text(text))) => {
-                    let message = serde_json::from_str(&text).with_context(|| format!("reading {text}"))?;
-                    return Ok(Heard::Message(Box::new(message)));
-                }
-                Some(Ok(Message::Binary(bytes))) => {
-                    let preview = Preview::decode(&bytes).context("a binary frame is no preview")?;
-                    return Ok(Heard::Preview {
-                        job_id: preview.job_id,
-                        step: preview.step,
-                        jpeg: preview.jpeg.to_vec(),
-                    });
-                }
-                Some(Ok(Message::Close(frame))) => return Ok(Heard::Closed(frame.map(|frame| frame.code.into()))),
-                Some(Ok(_)) => {}
-                None | Some(Err(tungstenite::Error::ConnectionClosed)) => return Ok(Heard::Closed(None)),
-                Some(Err(error)) => return Err(error.into()),
+        Ok(match self.next_frame().await? {
+            Frame::Text(text) => {
+                Heard::Message(Box::new(serde_json::from_str(&text).with_context(|| format!("reading {text}"))?))
             }
-        }
+            Frame::Other(heard) => heard,
+        })
     }
 
     /// Listens until `choose` finds what it wants.
@@ -106,6 +98,50 @@ impl Socket {
             }
         };
         tokio::time::timeout(limit, listening).await.map_err(|_| anyhow!("waited {limit:?} in vain for {what}"))?
+    }
+
+    /// Listens until `choose` finds what it wants in the text of a message, which is not read any further.
+    pub async fn until_text<T>(
+        &mut self,
+        limit: Duration,
+        what: &str,
+        mut choose: impl FnMut(&str) -> Option<T>,
+    ) -> anyhow::Result<T> {
+        let listening = async {
+            loop {
+                match self.next_frame().await? {
+                    Frame::Text(text) => {
+                        if let Some(found) = choose(&text) {
+                            return Ok(found);
+                        }
+                    }
+                    Frame::Other(Heard::Closed(code)) => {
+                        bail!("the server closed the WebSocket before {what} ({code:?})")
+                    }
+                    Frame::Other(_) => {}
+                }
+            }
+        };
+        tokio::time::timeout(limit, listening).await.map_err(|_| anyhow!("waited {limit:?} in vain for {what}"))?
+    }
+
+    async fn next_frame(&mut self) -> anyhow::Result<Frame> {
+        loop {
+            match self.stream.next().await {
+                Some(Ok(Message::Text(text))) => return Ok(Frame::Text(text)),
+                Some(Ok(Message::Binary(bytes))) => {
+                    let preview = Preview::decode(&bytes).context("a binary frame is no preview")?;
+                    let (job_id, step, jpeg) = (preview.job_id, preview.step, preview.jpeg.to_vec());
+                    return Ok(Frame::Other(Heard::Preview { job_id, step, jpeg }));
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    return Ok(Frame::Other(Heard::Closed(frame.map(|frame| frame.code.into()))));
+                }
+                Some(Ok(_)) => {}
+                None | Some(Err(tungstenite::Error::ConnectionClosed)) => return Ok(Frame::Other(Heard::Closed(None))),
+                Some(Err(error)) => return Err(error.into()),
+            }
+        }
     }
 
     /// Listens to events until `is_last` says that this was the last one; returns them all.

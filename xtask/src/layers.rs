@@ -25,7 +25,8 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("cli", &["contract"], &["testkit"]),
     // These stand outside and look at the whole through its doors.
     ("tests", &["contract", "queue", "testkit"], &[]),
-    ("benches", &["contract", "queue", "testkit"], &[]),
+    // The benches start the same systems as the tests.
+    ("benches", &["contract", "queue", "testkit", "tests"], &[]),
     ("xtask", &["testkit"], &[]),
 ];
 
