@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contract::spec::WorkerKind;
 
-use crate::{Error, Queue};
+use crate::{Error, Queue, connection::function};
 
 /// How much waits and runs in Valkey, of one kind of worker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,7 +19,9 @@ pub struct Depth {
 
 impl Queue {
     /// Returns how much waits and runs.
-    pub async fn depth(&self, _kind: WorkerKind) -> Result<Depth, Error> {
-        todo!()
+    pub async fn depth(&self, kind: WorkerKind) -> Result<Depth, Error> {
+        let call = function("atelier_v1_depth", &[self.keys().lanes(kind)]);
+        let (queued, running, oldest_ms) = self.query("count the jobs in Valkey", &call).await?;
+        Ok(Depth { queued, running, oldest_queued: Duration::from_millis(oldest_ms) })
     }
 }

@@ -72,6 +72,9 @@ pub enum Error {
         /// What came.
         reply: String,
     },
+    /// The system gave no random numbers.
+    #[error("could not draw a random number")]
+    Random(#[source] getrandom::Error),
     /// The heartbeat thread could not be started.
     #[error("could not start the heartbeat thread")]
     Thread(#[source] std::io::Error),

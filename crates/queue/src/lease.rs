@@ -1,5 +1,7 @@
 //! A job in the hands of a worker.
 
+use std::{sync::Arc, time::Duration};
+
 use contract::{
     event::Progress,
     job::{Failure, QueuedJob},
@@ -7,7 +9,19 @@ use contract::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Error, Outcome};
+use crate::{
+    Error, Outcome, Queue,
+    connection::function,
+    heart::{Heart, HeldJob},
+    publisher::to_json,
+};
+
+/// How large the JSON of a result or a failure may be.
+pub const MAX_RESULT_BYTES: usize = 64 << 10;
+/// How many letters of a failure's message are kept: engines write whole logs into them.
+const MAX_MESSAGE_CHARS: usize = 4000;
+/// The first pause before trying again, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// Whether the queue heard the holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +29,10 @@ use crate::{Error, Outcome};
 pub enum Accepted {
     /// This lease ended the attempt.
     Yes,
-    /// Somebody else holds the job by now, or it has ended: nothing of this attempt counts.
+    /// Somebody else holds the job by now, or it has ended.
+    ///
+    /// Leave files where they are: in one rare case, when the answer to an accepted end was lost and the API was quicker
+    /// than the second try, they are the result.
     Lost,
 }
 
@@ -27,49 +44,129 @@ pub struct Lease {
     pub attempt: u32,
     /// After how many attempts it is set aside.
     pub max_attempts: u32,
+    hold: Hold,
+}
+
+/// What ties a lease to the heart of its consumer.
+pub(crate) struct Hold {
+    pub(crate) queue: Queue,
+    pub(crate) heart: Arc<Heart>,
+    pub(crate) token: String,
+    cancelled: CancellationToken,
+    lost: CancellationToken,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.heart.held.remove(&self.token);
+    }
+}
+
+impl std::fmt::Debug for Lease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lease").field("job", &self.job.id).field("attempt", &self.attempt).finish_non_exhaustive()
+    }
 }
 
 impl Lease {
+    pub(crate) fn new(
+        queue: Queue,
+        heart: Arc<Heart>,
+        token: String,
+        job: QueuedJob,
+        attempt: u32,
+        max_attempts: u32,
+    ) -> Self {
+        let (cancelled, lost) = (CancellationToken::new(), CancellationToken::new());
+        let held = HeldJob { id: job.id, cancelled: cancelled.clone(), lost: lost.clone(), progress: None };
+        heart.held.insert(token.clone(), held);
+        Self { job, attempt, max_attempts, hold: Hold { queue, heart, token, cancelled, lost } }
+    }
+
     /// Returns the random name of this lease, which fences its outputs.
     #[must_use]
     pub fn token(&self) -> &str {
-        todo!()
+        &self.hold.token
     }
 
     /// Returns a token that fires when somebody asked for the job's end.
     #[must_use]
     pub fn cancelled(&self) -> CancellationToken {
-        todo!()
+        self.hold.cancelled.clone()
     }
 
     /// Returns a token that fires when somebody else holds the job: stop, and discard.
     #[must_use]
     pub fn lost(&self) -> CancellationToken {
-        todo!()
+        self.hold.lost.clone()
     }
 
     /// Says how far the job is. Never waits; of several reports within 200 ms the last is sent.
-    pub fn report(&self, _progress: Progress) {
-        todo!()
+    pub fn report(&self, progress: Progress) {
+        // JSON has no word for what is not a number, so nobody could read it.
+        if progress.fraction.is_finite() {
+            self.hold.heart.held.report(&self.hold.token, progress);
+        }
     }
 
-    /// Ends the job well. Tries until Valkey answers or the lease is lost.
-    pub async fn succeed(self, _result: &JobResult) -> Result<Accepted, Error> {
-        todo!()
+    /// Ends the job well. Tries until Valkey answers.
+    pub async fn succeed(self, result: &JobResult) -> Result<Accepted, Error> {
+        let payload = to_json("a result", result, MAX_RESULT_BYTES)?;
+        self.finish(Outcome::Succeeded, payload).await
     }
 
-    /// Ends the attempt badly: `Failed`, `Retry` or `Crashed`.
-    pub async fn fail(self, _outcome: Outcome, _failure: &Failure) -> Result<Accepted, Error> {
-        todo!()
+    /// Ends the attempt badly: `Failed`, `Retry` or `Crashed`. Tries until Valkey answers.
+    pub async fn fail(self, outcome: Outcome, failure: &Failure) -> Result<Accepted, Error> {
+        let shorten = |text: &str| text.chars().take(MAX_MESSAGE_CHARS).collect::<String>();
+        let failure = Failure {
+            code: failure.code,
+            message: shorten(&failure.message),
+            remedy: failure.remedy.as_deref().map(shorten),
+        };
+        let payload = to_json("a failure", &failure, MAX_RESULT_BYTES)?;
+        self.finish(outcome, payload).await
     }
 
-    /// Ends the job because somebody asked for it.
+    /// Ends the job because somebody asked for it. Tries until Valkey answers.
     pub async fn cancel(self) -> Result<Accepted, Error> {
-        todo!()
+        self.finish(Outcome::Cancelled, String::new()).await
     }
 
-    /// Puts the job back into its lane; the attempt does not count.
+    /// Puts the job back into its lane; the attempt does not count. Tries until Valkey answers.
     pub async fn release(self) -> Result<Accepted, Error> {
-        todo!()
+        let keys = self.hold.queue.keys();
+        let wake = keys.wake(self.job.spec.kind().worker_kind());
+        let keys = [keys.job(self.job.id), keys.done(), keys.events(), wake];
+        let mut call = function("atelier_v1_release", &keys);
+        call.arg(self.job.id.to_string()).arg(&self.hold.token);
+        self.hold.end("release a job", &call).await
+    }
+
+    async fn finish(self, outcome: Outcome, payload: String) -> Result<Accepted, Error> {
+        let keys = self.hold.queue.keys();
+        let mut call = function("atelier_v1_finish", &[keys.job(self.job.id), keys.done()]);
+        call.arg(self.job.id.to_string()).arg(&self.hold.token).arg(outcome.as_str()).arg(payload);
+        self.hold.end("finish a job", &call).await
+    }
+}
+
+impl Hold {
+    /// Calls until there is an answer. Meanwhile the heart goes on, so that the lease holds through the outage.
+    pub(crate) async fn end(&self, action: &'static str, call: &redis::Cmd) -> Result<Accepted, Error> {
+        let mut pause = PAUSES.0;
+        loop {
+            match self.queue.query::<bool>(action, call).await {
+                Ok(true) => return Ok(Accepted::Yes),
+                Ok(false) => return Ok(Accepted::Lost),
+                Err(error) if error.is_outage() => {
+                    if pause == PAUSES.0 {
+                        tracing::warn!("{error:#}; trying until it works");
+                    }
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSES.1);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }

@@ -9,8 +9,6 @@
 //!                  queued ─recall▶ (none)         running ─release▶ queued
 //! ```
 
-#![allow(clippy::todo, dead_code, reason = "the door is committed first")]
-
 pub mod check;
 mod connection;
 pub mod consumer;
@@ -18,7 +16,8 @@ pub mod depth;
 pub mod done;
 mod error;
 pub mod events;
-pub mod keys;
+mod heart;
+mod keys;
 pub mod lease;
 pub mod library;
 pub mod preview;

@@ -1,0 +1,101 @@
+-- Hands the next job to a worker.
+-- KEYS: lanes, done, events
+-- ARGV: worker, token (random, made by the caller), lease in ms (0: do not look for expired leases),
+--       1 (warm models first) or -1 (warm models last), number of warm models, warm models (best first), excluded models
+-- Returns nothing, or id, attempt, attempts in all, job JSON.
+
+-- Returns the lanes in the order in which this worker wants them: rank, then warmth, then the oldest head.
+local function lanes_in_order(lanes_key, args)
+  local prefer, warm_count = tonumber(args[4]), tonumber(args[5])
+  local warmth, excluded = {}, {}
+  for i = 1, warm_count do warmth[args[5 + i]] = (warm_count - i + 1) * prefer end
+  for i = 6 + warm_count, #args do excluded[args[i]] = true end
+
+  local prefix = prefix_of(lanes_key)
+  local listed = redis.call('ZRANGE', lanes_key, 0, -1, 'WITHSCORES')
+  local lanes = {}
+  for i = 1, #listed, 2 do
+    local model = string.match(listed[i], '[^:]*$')
+    if not excluded[model] then
+      lanes[#lanes + 1] = {
+        name = listed[i], key = prefix .. 'lane:' .. listed[i], rank = tonumber(listed[i + 1]), warmth = warmth[model] or 0,
+      }
+    end
+  end
+  -- Only asked where nothing else decides, because it costs two calls.
+  local function head(lane)
+    if not lane.head then
+      local group = redis.call('XINFO', 'GROUPS', lane.key)[1]
+      local delivered
+      for i = 1, #group, 2 do if group[i] == 'last-delivered-id' then delivered = group[i + 1] end end
+      local first = redis.call('XRANGE', lane.key, '(' .. delivered, '+', 'COUNT', 1)[1]
+      local ms, sequence = string.match(first and first[1] or '9e15-0', '^(.*)-(.*)$')
+      lane.head = {tonumber(ms), tonumber(sequence)}
+    end
+    return lane.head
+  end
+  table.sort(lanes, function(a, b)
+    if a.rank ~= b.rank then return a.rank < b.rank end
+    if a.warmth ~= b.warmth then return a.warmth > b.warmth end
+    if a.key == b.key then return false end
+    local x, y = head(a), head(b)
+    if x[1] ~= y[1] then return x[1] < y[1] end
+    if x[2] ~= y[2] then return x[2] < y[2] end
+    return a.key < b.key
+  end)
+  return lanes
+end
+
+local function lease(keys, args)
+  local done, events = keys[2], keys[3]
+  local worker, token, lease_ms = args[1], args[2], tonumber(args[3])
+  local prefix = prefix_of(keys[1])
+
+  -- The entry is in the pending entries list under this worker by now.
+  local function hand_over(lane, entry, id)
+    local job = prefix .. 'job:' .. id
+    local known = redis.call('HMGET', job, 'entry', 'cancel', 'attempts', 'max_attempts', 'job')
+    if known[1] ~= entry then
+      take_out(lane, entry)
+      return nil
+    end
+    if known[2] == '1' then
+      close(job, done, id, 'cancelled', '')
+      return nil
+    end
+    local attempt = tonumber(known[3]) + 1
+    if attempt > tonumber(known[4]) then
+      close(job, done, id, 'dead', '')
+      return nil
+    end
+    redis.call('HSET', job, 'state', 'running', 'token', token, 'worker', worker, 'attempts', attempt)
+    emit(events, id, '{"type":"running","worker":' .. cjson.encode(worker) .. ',"attempt":' .. attempt .. '}')
+    return {id, attempt, tonumber(known[4]), known[5]}
+  end
+
+  for _, lane in ipairs(lanes_in_order(keys[1], args)) do
+    if lease_ms > 0 then
+      for _ = 1, EXPIRED_AT_ONCE do
+        local entry, id, job = next_expired(lane.key, lease_ms, '-')
+        if not entry then break end
+        redis.call('XCLAIM', lane.key, 'w', worker, 0, entry, 'JUSTID')
+        redis.call('HDEL', job, 'progress')
+        local handed = hand_over(lane.key, entry, id)
+        if handed then return handed end
+      end
+    end
+    while true do
+      local read = redis.call('XREADGROUP', 'GROUP', 'w', worker, 'COUNT', 1, 'STREAMS', lane.key, '>')
+      if not read then break end
+      local entry = read[1][2][1]
+      local handed = hand_over(lane.key, entry[1], entry[2][2])
+      if handed then return handed end
+    end
+    if redis.call('XLEN', lane.key) == 0 then
+      redis.call('ZREM', keys[1], lane.name)
+      redis.call('DEL', lane.key)
+    end
+  end
+  return nil
+end
+redis.register_function('atelier_v1_lease', lease)

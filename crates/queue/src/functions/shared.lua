@@ -1,0 +1,71 @@
+-- What several functions need. Every function runs alone and whole: nobody sees a state between two of its lines.
+-- The rules that hold after each of them are listed in keys.rs.
+
+-- How many events can be replayed, roughly: Valkey trims in whole nodes.
+local EVENTS_KEPT = 20000
+
+-- An expired lease costs a few calls; a lane with many of them must not hold up the server.
+local EXPIRED_AT_ONCE = 16
+
+local QUEUED = '{"type":"queued"}'
+local CANCEL_REQUESTED = '{"type":"cancel_requested"}'
+
+-- Returns '{prefix}:' of any of our keys, so that keys that only Valkey knows can be named.
+local function prefix_of(key)
+  return string.match(key, '^{[^}]*}:')
+end
+
+local function emit(events, id, change)
+  redis.call('XADD', events, 'MAXLEN', '~', EVENTS_KEPT, '*', 'id', id, 'change', change)
+end
+
+-- Takes an entry out of its lane, whether it waits or somebody has it.
+local function take_out(lane, entry)
+  redis.call('XACK', lane, 'w', entry)
+  redis.call('XDEL', lane, entry)
+end
+
+-- Puts an end to this generation of a job. The hash stays until the API has written the end to SQL and settles.
+local function close(job, done, id, outcome, payload)
+  local known = redis.call('HMGET', job, 'lane', 'entry', 'generation', 'attempts', 'worker')
+  take_out(known[1], known[2])
+  redis.call('HSET', job, 'state', outcome)
+  redis.call('XADD', done, '*', 'id', id, 'generation', known[3], 'outcome', outcome, 'attempts', known[4],
+    'worker', known[5] or '', 'payload', payload)
+end
+
+-- Puts a running job back into its lane, as if this attempt had never been.
+local function put_back(job, events, wake, id)
+  local known = redis.call('HMGET', job, 'lane', 'entry', 'attempts')
+  take_out(known[1], known[2])
+  local entry = redis.call('XADD', known[1], '*', 'id', id)
+  redis.call('HSET', job, 'state', 'queued', 'entry', entry, 'attempts', tonumber(known[3]) - 1)
+  redis.call('HDEL', job, 'token', 'worker', 'progress')
+  redis.call('XADD', wake, 'MAXLEN', 1, '*', 'n', '1')
+  emit(events, id, QUEUED)
+end
+
+-- Returns the first entry after `from` whose holder was silent for longer than both the caller and the job allow,
+-- with the id of its job. Only the clock of the server counts: it is the idle time of the pending entries list.
+local function next_expired(lane, lease_ms, from)
+  for _ = 1, EXPIRED_AT_ONCE do
+    local pending = redis.call('XPENDING', lane, 'w', 'IDLE', lease_ms, from, '+', 1)
+    if #pending == 0 then return nil end
+    local entry, idle_ms = pending[1][1], tonumber(pending[1][3])
+    from = '(' .. entry
+    local found = redis.call('XRANGE', lane, entry, entry)
+    if #found == 0 then
+      redis.call('XACK', lane, 'w', entry)
+    else
+      local id = found[1][2][2]
+      local job = prefix_of(lane) .. 'job:' .. id
+      local known = redis.call('HMGET', job, 'entry', 'lease_ms')
+      if known[1] ~= entry then
+        take_out(lane, entry)
+      elseif idle_ms >= tonumber(known[2]) then
+        return entry, id, job
+      end
+    end
+  end
+  return nil
+end

@@ -1,0 +1,17 @@
+//! The queue at its door, on a real server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod affinity;
+mod cancelling;
+mod checks;
+mod done;
+mod events;
+mod ground;
+mod leasing;
+mod outages;
+mod previews;
+mod publishing;
+mod rights;
+mod stopping;
+mod takeover;
+mod workers;
