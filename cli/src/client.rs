@@ -19,6 +19,8 @@ use reqwest::{Method, RequestBuilder, header::AUTHORIZATION};
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
+use crate::words;
+
 pub(crate) use error::Error;
 pub(crate) use socket::Feed;
 
@@ -105,7 +107,7 @@ impl Client {
     /// Returns the bytes of a stored file.
     pub(crate) async fn load_asset(&self, asset: &AssetRef) -> Result<Vec<u8>, Error> {
         let response = self.send(self.request(Method::GET, &["api", "assets", &asset.id.to_string()])).await?;
-        let bytes = response.bytes().await.map_err(|source| self.unreachable(source))?;
+        let bytes = response.bytes().await.map_err(|source| self.unreachable(&source))?;
         Ok(bytes.into())
     }
 
@@ -168,26 +170,25 @@ impl Client {
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
         let response = self.send(request).await?;
         let status = response.status().as_u16();
-        let text = response.text().await.map_err(|source| self.unreachable(source))?;
+        let text = response.text().await.map_err(|source| self.unreachable(&source))?;
         serde_json::from_str(&text).map_err(|_| Error::foreign(self.server(), status, &text))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<reqwest::Response, Error> {
-        let response = request.send().await.map_err(|source| self.unreachable(source))?;
+        let response = request.send().await.map_err(|source| self.unreachable(&source))?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
-        let text = response.text().await.map_err(|source| self.unreachable(source))?;
+        let text = response.text().await.map_err(|source| self.unreachable(&source))?;
         Err(match serde_json::from_str(&text) {
             Ok(problem) => Error::Refused(Box::new(problem)),
             Err(_) => Error::foreign(self.server(), status.as_u16(), &text),
         })
     }
 
-    fn unreachable(&self, source: reqwest::Error) -> Error {
-        // The address stands in our own sentence already.
-        Error::Unreachable { server: self.server().into(), source: Box::new(source.without_url()) }
+    fn unreachable(&self, source: &reqwest::Error) -> Error {
+        Error::Unreachable { server: self.server().into(), source: words::root_cause(source).into() }
     }
 }
 

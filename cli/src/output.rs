@@ -50,6 +50,9 @@ impl Output {
     pub(crate) fn error(self, error: &Error) {
         if !self.is_json {
             eprintln!("error: {}", words::chain(error));
+            if matches!(error, Error::Unreachable { .. }) {
+                eprintln!("  is the server running? `atelier doctor` looks");
+            }
             return;
         }
         match error {

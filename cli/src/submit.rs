@@ -52,23 +52,23 @@ struct Picture {
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
     /// Width in pixels: 64 to 4096 in steps of 16.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     width: Option<i64>,
     /// Height in pixels: 64 to 4096 in steps of 16.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     height: Option<i64>,
     /// How many denoising steps.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     steps: Option<i64>,
     /// How closely the picture follows the prompt; 1 for distilled models.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     cfg_scale: Option<f64>,
     /// The guidance that distilled models such as FLUX take as an input.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     distilled_guidance: Option<f64>,
     /// How the noise is removed.
@@ -80,15 +80,15 @@ struct Picture {
     #[serde(skip_serializing_if = "Option::is_none")]
     scheduler: Option<String>,
     /// The seed of the first picture; the next ones count up.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<i64>,
     /// How many pictures.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     batch_count: Option<i64>,
     /// How many of the last layers of the CLIP text encoder are skipped.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     clip_skip: Option<i64>,
 }
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_number_out_of_range_is_left_for_the_server_to_explain() {
-        assert_eq!(body(&["x", "--width=-5"]), json!({ "prompt": "x", "width": -5 }));
+        assert_eq!(body(&["x", "--width", "-5"]), json!({ "prompt": "x", "width": -5 }));
     }
 
     #[test]

@@ -22,6 +22,15 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Returns the innermost cause of an error: of a connection that failed, the one part that people know.
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
 /// Returns a problem of the server as a person reads it: what, which fields, what to do.
 pub(crate) fn problem(problem: &Problem) -> String {
     let mut lines = vec![problem.detail.clone()];

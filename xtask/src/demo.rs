@@ -1,9 +1,6 @@
 //! `cargo xtask demo`: a first picture, made through the front door as any user would.
 
-use std::{
-    process::Command,
-    time::Duration,
-};
+use std::{process::Command, time::Duration};
 
 use anyhow::Context;
 
@@ -19,7 +16,9 @@ pub(crate) fn demo(options: up::Options) -> anyhow::Result<()> {
 
     up::heading("a picture, as a user would ask for it");
     if running.has_only_smoke_model {
-        println!("  The smoke model is tiny and its weights are random: expect coloured noise, made by the real engine.");
+        println!(
+            "  The smoke model is tiny and its weights are random: expect coloured noise, made by the real engine."
+        );
         println!("  For real pictures put a model into the models folder (README.md says how).");
     }
     let mut submit = Command::new(running.binaries.atelier());

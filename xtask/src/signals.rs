@@ -17,15 +17,20 @@ pub(crate) struct Signals {
 impl Signals {
     /// Listens from now on. Without this, a signal would end this program at once and leave the rest to the kernel.
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().context("could not listen for signals")?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .context("could not listen for signals")?;
         let (sender, arrived) = mpsc::channel();
         thread::Builder::new()
             .name("signals".into())
             .spawn(move || {
                 runtime.block_on(async {
-                    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) =
-                        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-                    else {
+                    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
+                        signal(SignalKind::interrupt()),
+                        signal(SignalKind::terminate()),
+                        signal(SignalKind::hangup()),
+                    ) else {
                         return;
                     };
                     loop {

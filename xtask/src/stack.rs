@@ -59,7 +59,9 @@ impl Stack {
         }
         let server = setup::queue_server().context("there is no valkey-server or redis-server; `cargo xtask setup`")?;
         let deploy = repository::root().join("deploy");
-        program::run(Command::new("sh").arg(deploy.join("prepare.sh")).env("ATELIER_DATA_DIR", &plan.data_dir))?;
+        program::run_quietly(
+            Command::new("sh").arg(deploy.join("prepare.sh")).env("ATELIER_DATA_DIR", &plan.data_dir),
+        )?;
 
         let said = plan.data_dir.join("logs/start.log");
         let log = File::create(&said).with_context(|| format!("could not write {}", said.display()))?;
@@ -72,14 +74,14 @@ impl Stack {
             .env("ATELIER_PORT", plan.port.to_string())
             .env("STACK_BIN_DIR", plan.programs)
             .env("STACK_VALKEY_SERVER", &server.path)
-            // These are for the command line; a service would refuse what it does not know.
-            .env_remove("ATELIER_SERVER")
-            .env_remove("ATELIER_KEY")
+            // This one is for `cargo xtask engines`; a service would refuse what it does not know.
+            .env_remove("ATELIER_ENGINE_FEATURES")
             .envs(plan.settings)
             .stdin(Stdio::null())
             .stdout(Stdio::from(log.try_clone().context("could not share the log")?))
             .stderr(Stdio::from(log));
-        let supervisord = command.spawn().with_context(|| format!("could not start `{}`", program::describe(&command)))?;
+        let supervisord =
+            command.spawn().with_context(|| format!("could not start `{}`", program::describe(&command)))?;
         Ok(Self { supervisord, data_dir: plan.data_dir, port: plan.port, has_ended: false })
     }
 
@@ -107,7 +109,8 @@ impl Stack {
 
     fn stop_in_order(&mut self) -> anyhow::Result<()> {
         if self.ended()?.is_none() {
-            kill_process(Pid::from_child(&self.supervisord), Signal::TERM).context("could not tell supervisord to stop")?;
+            kill_process(Pid::from_child(&self.supervisord), Signal::TERM)
+                .context("could not tell supervisord to stop")?;
             let begun = Instant::now();
             while self.ended()?.is_none() {
                 ensure!(begun.elapsed() < STOP_LIMIT, "supervisord did not stop within {} s", STOP_LIMIT.as_secs());

@@ -11,8 +11,9 @@ use anyhow::bail;
 
 use crate::{
     binaries::{Binaries, Profile},
-    engines, repository, setup, smoke_model,
+    engines, repository, setup,
     signals::Signals,
+    smoke_model,
     stack::{self, Plan, Stack},
 };
 
@@ -81,7 +82,10 @@ pub(crate) fn up(options: Options) -> anyhow::Result<()> {
     println!("  data       {}", running.data_dir.display());
     println!("  models     {}", models_dir(&running.data_dir).display());
     println!("  logs       {}", running.data_dir.join("logs").display());
-    println!("  a picture  {} --server {address} submit \"a lighthouse at dawn\" --watch", running.binaries.atelier().display());
+    println!(
+        "  a picture  {} --server {address} submit \"a lighthouse at dawn\" --watch",
+        running.binaries.atelier().display()
+    );
     println!("\nCtrl-C stops everything.");
     while !signals.wait(Duration::from_secs(1)) {
         if let Some(status) = running.stack.ended()? {

@@ -10,7 +10,7 @@ use crate::words;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// Nobody answers there.
-    #[error("{server} cannot be reached; is the server running? (`atelier doctor` looks)")]
+    #[error("{server} cannot be reached")]
     Unreachable {
         server: String,
         #[source]

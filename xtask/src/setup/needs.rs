@@ -76,6 +76,14 @@ pub(crate) fn all() -> impl Iterator<Item = Need> {
             by_hand: "install libclang with its headers, and set LIBCLANG_PATH if it is in an unusual place",
         },
         Need {
+            name: "Redis",
+            why: "the tests of the queue run on Valkey and on Redis",
+            purpose: Purpose::Test,
+            is_there: || program::find("redis-server").is_some(),
+            package: "redis-server",
+            by_hand: "install redis-server 7.0 or newer",
+        },
+        Need {
             name: "PostgreSQL",
             why: "the tests of the database run on SQLite and on PostgreSQL",
             purpose: Purpose::Test,

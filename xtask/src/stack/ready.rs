@@ -69,7 +69,8 @@ fn missing(port: u16) -> Option<String> {
 /// The first check that is not good, in the words of the API.
 fn reason(body: &str) -> Option<String> {
     let document: Value = serde_json::from_str(body).ok()?;
-    let bad = document.get("checks")?.as_array()?.iter().find(|check| check.get("verdict").is_some_and(|it| it == "bad"))?;
+    let bad =
+        document.get("checks")?.as_array()?.iter().find(|check| check.get("verdict").is_some_and(|it| it == "bad"))?;
     Some(format!("{}: {}", bad.get("name")?.as_str()?, bad.get("finding")?.as_str()?))
 }
 
@@ -103,7 +104,10 @@ fn given_up(data_dir: &Path) -> Option<String> {
         .output()
         .ok()?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    said.lines().find(|line| line.contains(" FATAL ") || line.contains(" EXITED ")).and_then(|line| line.split_whitespace().next()).map(str::to_owned)
+    said.lines()
+        .find(|line| line.contains(" FATAL ") || line.contains(" EXITED "))
+        .and_then(|line| line.split_whitespace().next())
+        .map(str::to_owned)
 }
 
 /// One line that changes in place; without a terminal, a line for each change of words.

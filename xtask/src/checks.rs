@@ -1,0 +1,82 @@
+//! `cargo xtask test`: every check, one line about each at the end, and a total.
+
+mod nextest;
+mod report;
+mod schemathesis;
+mod smoke;
+
+use std::time::Instant;
+
+use anyhow::bail;
+
+use crate::{
+    binaries::{Binaries, Profile},
+    codegen, engines, layers, program, setup, tidy,
+};
+
+use report::{Outcome, Report};
+
+/// Which checks.
+#[derive(clap::Args, Clone, Copy)]
+pub(crate) struct Options {
+    /// Leaves out what takes minutes: the engine, mutants, faults, schemathesis, the demo.
+    #[arg(long)]
+    fast: bool,
+}
+
+/// A check: its name, and what it does.
+type Part = (&'static str, fn() -> anyhow::Result<Outcome>);
+
+/// In this order, so that what fails soonest is known soonest, and each finds built what it needs.
+const FAST: &[Part] = &[
+    ("setup", || setup::ensure(setup::Purpose::Test).map(Outcome::passed)),
+    ("format", || program::run(program::cargo().args(["fmt", "--all", "--", "--check"])).map(Outcome::passed)),
+    ("layers", || layers::check().map(Outcome::passed)),
+    ("tidy", || tidy::check().map(Outcome::passed)),
+    ("clippy", || clippy().map(Outcome::passed)),
+    ("build", || Binaries::build(Profile::Dev).map(drop).map(Outcome::passed)),
+    ("codegen", || codegen::check(&Binaries::build(Profile::Dev)?).map(Outcome::passed)),
+];
+
+const SLOW: &[Part] = &[
+    ("engine", || engines::sd_engine().map(drop).map(Outcome::passed)),
+    ("tests", || nextest::run(nextest::Scope::Everything)),
+    ("queue on redis", nextest::run_queue_on_redis),
+    ("schemathesis", || schemathesis::run().map(Outcome::passed)),
+    ("demo", || smoke::run().map(Outcome::passed)),
+];
+
+/// Runs the checks. Fails if one of them does, but only after all have run.
+pub(crate) fn test(options: Options) -> anyhow::Result<()> {
+    let without_engine: &[Part] = &[("tests", || nextest::run(nextest::Scope::WithoutEngine))];
+    let rest = if options.fast { without_engine } else { SLOW };
+    let mut report = Report::default();
+    for (name, run) in FAST.iter().chain(rest) {
+        println!("\n━━ {name}");
+        let begun = Instant::now();
+        let outcome = run().unwrap_or_else(|error| {
+            eprintln!("error: {error:#}");
+            Outcome::failed(())
+        });
+        report.add(name, outcome, begun.elapsed());
+    }
+    println!("\n{report}");
+    if report.has_failures() {
+        bail!("not everything passed");
+    }
+    Ok(())
+}
+
+fn clippy() -> anyhow::Result<()> {
+    program::run(program::cargo().args([
+        "clippy",
+        "--workspace",
+        "--exclude",
+        "sd-engine",
+        "--all-targets",
+        "--locked",
+        "--",
+        "--deny",
+        "warnings",
+    ]))
+}
