@@ -11,8 +11,10 @@ use super::{
 };
 
 const PREFIX: &str = "ATELIER_";
-/// Variables of the same beginning that are no settings: the file itself, and those of the command line client.
-const OTHERS: &[&str] = &[super::FILE_VARIABLE, "ATELIER_SERVER", "ATELIER_KEY"];
+/// Variables of the same beginning that are no settings: the file itself, those of the command line client, and those of
+/// the fault run, which only debug builds obey.
+const OTHERS: &[&str] =
+    &[super::FILE_VARIABLE, "ATELIER_SERVER", "ATELIER_KEY", "ATELIER_FAILPOINT", "ATELIER_WITHOUT_RECONCILE"];
 /// Variables of tests, which must not stop a service that is started by them.
 const TEST_PREFIX: &str = "ATELIER_TEST_";
 /// Names that everybody knows. The setting's own name wins.
