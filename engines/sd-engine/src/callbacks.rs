@@ -25,10 +25,16 @@ use crate::output::Output;
 
 static OUTPUT: OnceLock<&'static Output> = OnceLock::new();
 static STAGES: Mutex<Stages> = Mutex::new(Stages::LOADING);
-static LAST_ERROR: Mutex<Option<String>> = Mutex::new(None);
+static COMPLAINTS: Mutex<Option<Complaints>> = Mutex::new(None);
 static IS_CANCELLED: AtomicBool = AtomicBool::new(false);
 #[cfg(soft_cancel)]
 static CANCELLABLE: AtomicPtr<library::sd_ctx_t> = AtomicPtr::new(null_mut());
+
+/// Errors that the library logged. The first is the cause, the last is what came of it.
+struct Complaints {
+    first: String,
+    last: Option<String>,
+}
 
 /// Tells the library where to call, and where it all goes.
 pub(crate) fn install(output: &'static Output) {
@@ -47,21 +53,25 @@ pub(crate) fn install(output: &'static Output) {
 
 /// Says that what comes next is the loading of a model.
 pub(crate) fn begin_loading() {
-    take_last_error();
+    take_complaints();
     *stages() = Stages::LOADING;
 }
 
 /// Says that what comes next are `count` pictures of `all`, beginning with number `first`.
 pub(crate) fn begin_generation(steps: u32, first: u32, count: u32, all: u32) {
-    take_last_error();
+    take_complaints();
     let begun = Stages::generating(steps, first, count, all);
     post(begun.line(0, 0));
     *stages() = begun;
 }
 
-/// Returns the last error that the library logged since the last beginning.
-pub(crate) fn take_last_error() -> Option<String> {
-    LAST_ERROR.lock().unwrap_or_else(PoisonError::into_inner).take()
+/// Returns what the library complained about since the last beginning.
+pub(crate) fn take_complaints() -> Option<String> {
+    let complaints = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    Some(match complaints.last {
+        Some(last) => format!("{}; in the end {last}", complaints.first),
+        None => complaints.first,
+    })
 }
 
 /// Ends the running generation, if the library can. Otherwise nothing happens, as the first line said.
@@ -152,9 +162,13 @@ unsafe extern "C" fn on_log(level: library::sd_log_level_t, text: *const c_char,
     }
     // SAFETY: the library hands over a text that ends with a zero byte.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
-    let message = without_place(text.trim_end()).to_owned();
+    let message = without_folders(without_place(text.trim_end()));
     if level == SD_LOG_ERROR {
-        *LAST_ERROR.lock().unwrap_or_else(PoisonError::into_inner) = Some(message.clone());
+        let mut complaints = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner);
+        match complaints.as_mut() {
+            Some(complaints) => complaints.last = Some(message.clone()),
+            None => *complaints = Some(Complaints { first: message.clone(), last: None }),
+        }
     }
     stages().heard(&message);
     post(Line::Log { level: level_name.to_owned(), message });
@@ -181,6 +195,30 @@ fn without_place(line: &str) -> &str {
     }
 }
 
+/// Returns a log line with the names of files, but not the folders that they lie in: people see these lines.
+fn without_folders(line: &str) -> String {
+    let words = line.split(' ').map(|word| match word.split_once('/') {
+        Some((quote @ ("" | "'" | "\""), path)) => {
+            format!("{quote}{}", path.rsplit('/').next().unwrap_or(path))
+        }
+        _ => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_see_neither_source_files_nor_folders() {
+        assert_eq!(without_place("model.cpp:1206 - loading - slowly"), "loading - slowly");
+        assert_eq!(without_place("loading - slowly"), "loading - slowly");
+        assert_eq!(without_folders("read failed: '/models/x/y.gguf'"), "read failed: 'y.gguf'");
+        assert_eq!(without_folders("load /models/y.gguf for image 1/2"), "load y.gguf for image 1/2");
+    }
 }

@@ -49,7 +49,7 @@ impl Context {
             library::new_sd_ctx(&raw const params)
         };
         let Some(pointer) = NonNull::new(pointer) else {
-            return Err(callbacks::take_last_error().unwrap_or_else(|| "the library gave no reason".to_owned()));
+            return Err(callbacks::take_complaints().unwrap_or_else(|| "the library gave no reason".to_owned()));
         };
         let context = Self { pointer, has_tiling: files.vae_tiling };
         // SAFETY: the pointer is the library's own and alive.

@@ -107,7 +107,7 @@ fn run(context: &Context, spec: &TextToImage, seed: u32, count: u32) -> Result<P
     match NonNull::new(images) {
         Some(images) => Ok(Pictures { images, count }),
         None if callbacks::is_cancelled() => Err("cancelled".to_owned()),
-        None => Err(callbacks::take_last_error().unwrap_or_else(|| "the library gave no reason".to_owned())),
+        None => Err(callbacks::take_complaints().unwrap_or_else(|| "the library gave no reason".to_owned())),
     }
 }
 

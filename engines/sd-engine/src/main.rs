@@ -36,6 +36,7 @@ fn main() -> ExitCode {
 
 /// Says hello, then does what is asked for until standard input ends.
 fn serve() -> anyhow::Result<()> {
+    be_modest();
     let output = Output::open().context("taking over standard output")?;
     callbacks::install(output);
     output.write(
@@ -88,6 +89,15 @@ fn serve() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A model is gigabytes, so a core file of this process would fill the disk (with prompts in it), and if memory runs out,
+/// this process and not the API or Valkey should be the one to go.
+fn be_modest() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    // Neither is worth giving up for.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = std::fs::write("/proc/self/oom_score_adj", "800");
 }
 
 /// Reads commands until standard input ends, and then ends the process, whatever it is doing.

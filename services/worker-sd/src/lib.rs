@@ -1,3 +1,4 @@
 //! The picture worker: drives sd-engine, or the scripted engine.
 
 pub mod config;
+pub mod sd;

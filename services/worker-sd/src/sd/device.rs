@@ -1,0 +1,32 @@
+//! Which device the child sees.
+//!
+//! The library takes the first GPU that it finds, so a worker that serves another one hides the rest.
+
+/// Returns the variables of the environment that leave only the wanted device to see.
+/// A name that is not known changes nothing: the library then takes what it finds.
+pub(super) fn variables(device: &str) -> Vec<(&'static str, String)> {
+    const VISIBLE: [(&str, &[&str]); 3] = [
+        ("cuda", &["CUDA_VISIBLE_DEVICES"]),
+        ("hip", &["HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"]),
+        ("vulkan", &["GGML_VK_VISIBLE_DEVICES"]),
+    ];
+    if device == "cpu" {
+        let all = VISIBLE.iter().flat_map(|(_, names)| names.iter());
+        return all.map(|name| (*name, String::new())).collect();
+    }
+    let Some((kind, index)) = device.split_once(':') else { return Vec::new() };
+    let wanted = VISIBLE.iter().filter(|(known, _)| *known == kind).flat_map(|(_, names)| names.iter());
+    wanted.map(|name| (*name, index.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_child_sees_the_wanted_device_alone() {
+        assert_eq!(variables("cuda:1"), [("CUDA_VISIBLE_DEVICES", "1".to_owned())]);
+        assert_eq!(variables(""), []);
+        assert!(variables("cpu").contains(&("CUDA_VISIBLE_DEVICES", String::new())));
+    }
+}

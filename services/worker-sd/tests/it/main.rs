@@ -1,0 +1,10 @@
+//! The picture engine with the real sd-engine and a tiny model.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
+mod cancels;
+mod crashes;
+mod orphans;
+mod parameters;
+mod progress;
+mod studio;

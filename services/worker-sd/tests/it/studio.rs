@@ -1,0 +1,127 @@
+//! An engine with a folder of tiny models, and what a worker would do with it.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use contract::{
+    JobId,
+    spec::{JobSpec, TextToImage},
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
+};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use worker::{
+    Engine as _, EngineError, Picture, Run,
+    engine::{Reports, StepReport},
+};
+use worker_sd::sd::{SdEngine, Settings};
+
+/// Longer than anything here takes.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// An engine and its models.
+pub(crate) struct Studio {
+    pub(crate) engine: SdEngine,
+    pub(crate) models: TempDir,
+}
+
+/// One attempt, with the worker's end of it.
+pub(crate) struct Attempt {
+    pub(crate) run: Run,
+    pub(crate) reports: Reports,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl Studio {
+    /// Starts the engine beside a folder with the model `smoke`.
+    pub(crate) async fn open() -> Self {
+        let models = tempfile::tempdir().unwrap();
+        testkit::tiny_models::write_sd(models.path()).unwrap();
+        Self { engine: start_engine(models.path()).await, models }
+    }
+
+    /// Runs a job as a worker does.
+    pub(crate) async fn make(&mut self, spec: &JobSpec) -> Result<Vec<Picture>, EngineError> {
+        let attempt = Attempt::new();
+        self.engine.load(spec, &attempt.run).await?;
+        self.engine.generate(spec, &attempt.run).await
+    }
+
+    /// Adds a model `broken`: that of `smoke`, with a part of the diffusion model's header replaced by another as long.
+    pub(crate) fn add_broken_model(&self, part: &str, replacement: &str) {
+        assert_eq!(part.len(), replacement.len());
+        let read = |path: &str| fs::read(self.models.path().join(path)).unwrap();
+        let mut bytes = read("components/tiny-flux2-klein.safetensors");
+        let place = bytes.windows(part.len()).position(|window| window == part.as_bytes()).unwrap();
+        bytes[place..place + part.len()].copy_from_slice(replacement.as_bytes());
+        fs::write(self.models.path().join("components/broken.safetensors"), bytes).unwrap();
+        let sidecar = String::from_utf8(read("checkpoints/smoke.json")).unwrap();
+        let sidecar = sidecar.replace("tiny-flux2-klein.safetensors", "broken.safetensors");
+        fs::write(self.models.path().join("checkpoints/broken.json"), sidecar).unwrap();
+    }
+}
+
+impl Attempt {
+    pub(crate) fn new() -> Self {
+        let cancel = CancellationToken::new();
+        let (run, reports) = Run::new(JobId::new(), 1, cancel.clone());
+        Self { run, reports, cancel }
+    }
+
+    /// Returns every report of progress so far.
+    pub(crate) fn steps(&mut self) -> Vec<StepReport> {
+        std::iter::from_fn(|| self.reports.steps.try_recv().ok()).collect()
+    }
+}
+
+/// Starts an engine for a folder of models.
+pub(crate) async fn start_engine(models: &Path) -> SdEngine {
+    let library = models::Library::open(models);
+    let settings = Settings { program: program(), threads: 1, device: String::new(), library };
+    SdEngine::start(settings).await.unwrap()
+}
+
+/// Returns the spec of a small picture, changed as the test likes.
+pub(crate) fn spec(change: impl FnOnce(&mut TextToImage)) -> JobSpec {
+    let mut spec: TextToImage = serde_json::from_value(serde_json::json!({
+        "prompt": "a lake", "model": "smoke", "width": 64, "height": 64, "steps": 4, "cfg_scale": 1.0, "seed": 1,
+    }))
+    .unwrap();
+    change(&mut spec);
+    JobSpec::TextToImage(spec)
+}
+
+/// Kills a process, as the kernel does when memory runs out.
+pub(crate) fn kill(process_id: u32) {
+    kill_process(pid(process_id), Signal::KILL).unwrap();
+}
+
+/// Waits until a process, anybody's, is gone.
+pub(crate) fn wait_until_gone(process_id: u32) {
+    if let Ok(process) = pidfd_open(pid(process_id), PidfdFlags::empty()) {
+        let limit = Timespec::try_from(LIMIT).unwrap();
+        let ready = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit)).unwrap();
+        assert_eq!(ready, 1, "process {process_id} is still there");
+    }
+}
+
+pub(crate) fn pid(process_id: u32) -> Pid {
+    Pid::from_raw(i32::try_from(process_id).unwrap()).unwrap()
+}
+
+/// Returns the program sd-engine: `ATELIER_SD_ENGINE`, else where `cargo xtask engines` leaves it.
+pub(crate) fn program() -> PathBuf {
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cache")));
+    let program = match env::var_os("ATELIER_SD_ENGINE") {
+        Some(program) => PathBuf::from(program),
+        None => cache.unwrap().join("atelier/engines/sd-engine"),
+    };
+    assert!(program.is_file(), "there is no {}: run `cargo xtask engines`, which builds it", program.display());
+    program
+}
