@@ -56,7 +56,10 @@ pub(crate) async fn announce(
             () = stop.cancelled(), if !is_draining => {}
             () = tokio::time::sleep(beat) => {}
         }
-        tokio::time::sleep(QUIET).await;
+        let over = async { while presence.changed().await.is_ok() {} };
+        if tokio::time::timeout(QUIET, over).await.is_ok() {
+            break;
+        }
     }
     if tokio::time::timeout(RETIRE_LIMIT, queue.retire_worker(&worker.name)).await.is_err() {
         warn!("could not take leave of the queue in time; the announcement of {} lapses by itself", worker.name);

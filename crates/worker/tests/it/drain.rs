@@ -2,19 +2,12 @@
 
 use std::time::Duration;
 
-use contract::{
-    event::{JobChange, Phase},
-    spec::WorkerKind,
-};
+use contract::spec::WorkerKind;
 use queue::{Affinity, Outcome};
 use tokio_util::sync::CancellationToken;
 use worker::{ScriptedEngine, Settings};
 
 use crate::scene::{Scene, job, job_of, settings, within};
-
-fn is_sampling(change: &JobChange) -> bool {
-    matches!(change, JobChange::Progress(progress) if progress.phase == Phase::Sampling)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_runs_when_the_worker_must_stop_may_finish_and_no_other_begins() {
@@ -23,7 +16,7 @@ async fn a_job_that_runs_when_the_worker_must_stop_may_finish_and_no_other_begin
     let (running, waiting) = (job("running"), job("waiting"));
     scene.publish(&running).await;
     scene.publish(&waiting).await;
-    scene.events_until(running.id, is_sampling).await;
+    scene.sampling(running.id).await;
     worker.stop().await;
     let done = scene.next_done().await;
     assert_eq!((done.job_id, done.outcome), (running.id, Outcome::Succeeded));
@@ -40,7 +33,7 @@ async fn a_job_that_takes_too_long_goes_back_and_the_attempt_does_not_count() {
         "prompt": "a lighthouse [scripted: load_ms=0]", "model": "m", "seed": 7, "width": 64, "height": 64, "steps": 150
     }));
     scene.publish(&long).await;
-    scene.events_until(long.id, is_sampling).await;
+    scene.sampling(long.id).await;
     worker.stop().await;
 
     let mut consumer = scene.queue.consumer(WorkerKind::Sd, "another", settings().lease).await.unwrap();
@@ -56,7 +49,7 @@ async fn even_an_engine_that_hangs_does_not_keep_the_worker_from_stopping() {
     let worker = scene.start(engine, Settings { drain: Duration::from_millis(100), ..settings() });
     let hanging = job("[scripted: hang]");
     scene.publish(&hanging).await;
-    scene.events_until(hanging.id, is_sampling).await;
+    scene.sampling(hanging.id).await;
     worker.stop().await;
     let depth = scene.queue.depth(WorkerKind::Sd).await.unwrap();
     assert_eq!((depth.queued, depth.running), (1, 0));

@@ -1,9 +1,11 @@
 //! From the lane to the picture.
 
-use contract::event::JobChange;
-use queue::Outcome;
+use std::time::Duration;
 
-use crate::scene::{Scene, job, job_of};
+use queue::Outcome;
+use worker::ScriptedEngine;
+
+use crate::scene::{Scene, job, job_of, settings};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_becomes_a_picture_that_says_how_it_was_made() {
@@ -20,7 +22,7 @@ async fn a_job_becomes_a_picture_that_says_how_it_was_made() {
     for (asset, seed) in result.assets.iter().zip(40..) {
         assert_eq!((asset.width, asset.height, asset.media_type.as_str()), (Some(96), Some(64), "image/png"));
         let png = scene.assets.read(&asset.blake3).await.unwrap();
-        let texts = assets::metadata::read_texts(&png).unwrap();
+        let texts = assets::metadata::read_texts(&png);
         let parameters = texts.iter().find(|text| text.keyword == "parameters").unwrap();
         assert!(parameters.text.starts_with("a lighthouse\n"), "{}", parameters.text);
         assert!(parameters.text.contains(&format!("Seed: {seed}")), "{}", parameters.text);
@@ -56,19 +58,12 @@ async fn a_result_that_the_queue_never_heard_of_is_adopted_and_not_made_again() 
     first.stop().await;
 
     // The books were lost after the files were safe: the API publishes the job again.
-    let second = scene.start_worker();
+    // The second worker would need hours, so whatever ends soon was not made again.
+    let second = scene.start(ScriptedEngine::new(Duration::from_secs(1000)), settings());
     scene.publish_again(&lost, 2, 1).await;
     let adopted = scene.next_done().await;
     assert_eq!((adopted.outcome, adopted.generation), (Outcome::Succeeded, 2));
     assert_eq!(adopted.result.unwrap(), made);
-    let events = scene.events_until(lost.id, |change| matches!(change, JobChange::Succeeded { .. })).await;
-    let is_second_end = |change: &JobChange| matches!(change, JobChange::Succeeded { .. } | JobChange::Progress(_));
-    let after = scene.events_until(lost.id, is_second_end).await;
-    assert!(!events.is_empty());
-    assert!(
-        matches!(after.last().map(|event| &event.change), Some(JobChange::Succeeded { .. })),
-        "the engine worked again: {after:?}"
-    );
     second.stop().await;
 }
 

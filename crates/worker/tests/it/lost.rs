@@ -1,6 +1,5 @@
 //! Another worker has the job by now.
 
-use contract::event::{JobChange, Phase};
 use queue::Outcome;
 
 use crate::scene::{Scene, job, job_of};
@@ -13,9 +12,7 @@ async fn a_worker_that_lost_its_lease_stops_and_leaves_nothing_behind() {
         "prompt": "[scripted: steps_ms=1000]", "model": "m", "seed": 7, "width": 64, "height": 64, "steps": 150
     }));
     scene.publish(&taken).await;
-    let is_sampling =
-        |change: &JobChange| matches!(change, JobChange::Progress(progress) if progress.phase == Phase::Sampling);
-    scene.events_until(taken.id, is_sampling).await;
+    scene.sampling(taken.id).await;
     scene.queue.purge(taken.id).await.unwrap();
 
     // That it takes the next job at all shows that it has let go of this one.

@@ -6,7 +6,7 @@ use assets::AssetStore;
 use chassis::clock::Clock;
 use contract::{
     JobId,
-    event::{JobChange, JobEvent},
+    event::{JobChange, Phase, Progress},
     job::QueuedJob,
     spec::{JobSpec, TextToImage, WorkerKind},
 };
@@ -105,22 +105,39 @@ impl Scene {
         .await
     }
 
-    /// Waits for something to happen to a job, and returns all that was seen until then, this included.
-    pub(crate) async fn events_until(&mut self, id: JobId, wanted: impl Fn(&JobChange) -> bool) -> Vec<JobEvent> {
-        let mut seen = Vec::new();
+    /// Waits for something to happen to a job.
+    pub(crate) async fn event(&mut self, id: JobId, wanted: impl Fn(&JobChange) -> bool) {
         within("something to happen to a job", async {
             loop {
-                for event in self.events.next(BLOCK).await.unwrap() {
-                    seen.push(event);
-                    let event = &seen[seen.len() - 1];
-                    if event.job_id == id && wanted(&event.change) {
-                        return;
-                    }
+                let events = self.events.next(BLOCK).await.unwrap();
+                if events.iter().any(|event| event.job_id == id && wanted(&event.change)) {
+                    return;
                 }
             }
         })
         .await;
-        seen
+    }
+
+    /// Waits until a job is being sampled.
+    pub(crate) async fn sampling(&mut self, id: JobId) {
+        let is_sampling =
+            |change: &JobChange| matches!(change, JobChange::Progress(progress) if progress.phase == Phase::Sampling);
+        self.event(id, is_sampling).await;
+    }
+
+    /// Returns all that has happened to a job so far.
+    pub(crate) async fn changes(&self, id: JobId) -> Vec<JobChange> {
+        let events = self.queue.events_after("0", 10_000).await.unwrap();
+        events.into_iter().filter(|event| event.job_id == id).map(|event| event.change).collect()
+    }
+
+    /// Returns the progress of a job so far.
+    pub(crate) async fn progress(&self, id: JobId) -> Vec<Progress> {
+        let progress = |change| match change {
+            JobChange::Progress(progress) => Some(progress),
+            _ => None,
+        };
+        self.changes(id).await.into_iter().filter_map(progress).collect()
     }
 }
 
