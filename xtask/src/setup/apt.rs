@@ -21,7 +21,8 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Returns the one line that a person without our rights has to run.
 pub(crate) fn command_for_people(missing: &[Need]) -> String {
-    let packages: Vec<_> = missing.iter().map(|need| package_for_people(need)).collect();
+    let mut packages: Vec<_> = missing.iter().map(package_for_people).collect();
+    packages.dedup();
     format!("sudo apt-get update && sudo apt-get install --no-install-recommends -y {}", packages.join(" "))
 }
 
@@ -159,6 +160,9 @@ mod tests {
         let missing: Vec<_> = needs::all().filter(|need| need.package != needs::VALKEY).collect();
         let line = command_for_people(&missing);
         assert!(line.starts_with("sudo apt-get update && sudo apt-get install"), "{line}");
-        assert!(line.contains(" supervisor build-essential cmake libclang-dev postgresql python3-venv"), "{line}");
+        assert!(
+            line.contains(" supervisor build-essential cmake libclang-dev redis-server postgresql python3-venv"),
+            "{line}"
+        );
     }
 }

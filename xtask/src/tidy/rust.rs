@@ -40,8 +40,10 @@ pub(super) fn check(file: &SourceFile) -> Vec<Finding> {
 
 fn check_lines(path: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut is_test = path.contains("/tests/") || path.starts_with("tests/");
-    for (index, line) in text.lines().enumerate() {
+    let lines: Vec<_> = text.lines().collect();
+    // Below tests/src stand the programs that the tests of the whole use.
+    let mut is_test = path.contains("/tests/");
+    for (index, line) in lines.iter().copied().enumerate() {
         let number = index + 1;
         is_test |= line.trim() == "#[cfg(test)]";
         for mark in ["TODO", "FIXME", "XXX"] {
@@ -58,8 +60,12 @@ fn check_lines(path: &str, text: &str) -> Vec<Finding> {
                 ));
             }
         }
-        if is_test && line.contains("sleep(") && !line.trim_start().starts_with("//") {
-            findings.push(Finding::at(path, number, "a test that sleeps: wait for an event, with a limit"));
+        if is_test && line.contains("sleep(") && !is_excused(&lines, index) {
+            findings.push(Finding::at(
+                path,
+                number,
+                "a test that sleeps: wait for an event, with a limit; or say in a comment above what else this is",
+            ));
         }
         if let Some(name) = declared_type(line)
             && let Some(ending) = EMPTY_ENDINGS.iter().find(|ending| name.ends_with(**ending))
@@ -68,6 +74,15 @@ fn check_lines(path: &str, text: &str) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// A pause between two looks is no sleep, nor is one in paused time; anything else is explained in a comment above.
+fn is_excused(lines: &[&str], index: usize) -> bool {
+    let before = &lines[index.saturating_sub(4)..index];
+    let is_look = before.iter().any(|line| line.contains("while ") || line.contains("loop {"));
+    let is_explained = before.last().is_some_and(|line| line.trim_start().starts_with("//"));
+    let is_paused = lines.iter().any(|line| line.contains("start_paused = true"));
+    is_look || is_explained || is_paused || lines[index].trim_start().starts_with("//")
 }
 
 fn has_word(line: &str, word: &str) -> bool {
@@ -115,6 +130,14 @@ mod tests {
         finds("a/src/live.rs", "//! x\n#[cfg(test)]\nmod tests { fn a() { sleep(x); } }\n", "a test that sleeps");
         finds("a/src/live.rs", "//! x\npub(crate) struct JobManager {\n", "`JobManager`");
         finds("a/src/live.rs", &"//! x\n".repeat(601), "601 lines");
+    }
+
+    #[test]
+    fn a_pause_between_two_looks_is_no_sleep() {
+        let look = "//! x\nwhile !is_there() {\n    sleep(x);\n}\n";
+        assert_eq!(words("a/tests/it/main.rs", look), Vec::<String>::new());
+        let explained = "//! x\n// The engine takes as long as a real one.\nsleep(x);\n";
+        assert_eq!(words("a/tests/it/main.rs", explained), Vec::<String>::new());
     }
 
     #[test]
