@@ -1,15 +1,28 @@
 //! The settings that this service reads.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
+use anyhow::Context;
+use assets::AssetStore;
 use chassis::{
     Secret,
     settings::Error,
     telemetry::{LogFormat, Telemetry},
 };
 use contract::spec::WorkerKind;
+use models::Library;
 use serde::Deserialize;
 use worker::Settings;
+
+use crate::sd;
+
+/// The file name of the program that drives stable-diffusion.cpp.
+const SD_ENGINE: &str = "sd-engine";
 
 /// The settings that this service reads. `docs/configuration.md` says what they mean.
 #[derive(Debug, Clone, Deserialize)]
@@ -72,6 +85,48 @@ impl Config {
             metrics_port: self.metrics_port,
             ..Settings::new(WorkerKind::Sd)
         }
+    }
+
+    /// Returns how long a step of the scripted engine takes.
+    #[must_use]
+    pub fn scripted_step(&self) -> Duration {
+        Duration::from_millis(self.scripted_step_ms)
+    }
+
+    /// Opens the store of files.
+    pub fn open_assets(&self) -> anyhow::Result<AssetStore> {
+        AssetStore::open(&self.assets_url).context("could not open the store of files")
+    }
+
+    /// Returns what the engine needs to know.
+    pub fn sd_engine(&self) -> Result<sd::Settings, Error> {
+        let cores = || thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        Ok(sd::Settings {
+            program: self.sd_engine_program()?,
+            threads: if self.threads == 0 { cores() } else { self.threads },
+            device: self.device.clone(),
+            library: Library::open(&self.models_dir),
+        })
+    }
+
+    /// Returns the program: the one that was named, or one beside this program, or one in `PATH`.
+    fn sd_engine_program(&self) -> Result<PathBuf, Error> {
+        if !self.sd_engine.is_empty() {
+            let chosen = Path::new(&self.sd_engine);
+            let absolute = chosen.canonicalize().ok().filter(|path| path.is_file());
+            return absolute
+                .ok_or_else(|| Error::unusable("sd_engine", format_args!("names no file: {}", chosen.display())));
+        }
+        let own = env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
+        let path = env::var_os("PATH").unwrap_or_default();
+        let mut places = own.into_iter().chain(env::split_paths(&path)).map(|folder| folder.join(SD_ENGINE));
+        places.find(|program| program.is_file()).ok_or_else(|| {
+            Error::unusable(
+                "sd_engine",
+                "is empty, and there is no sd-engine beside this program or in PATH; \
+                 build it with `cargo xtask engines`, or set ATELIER_ENGINE=scripted to paint test cards without a model",
+            )
+        })
     }
 }
 

@@ -1,12 +1,14 @@
 //! Reads the settings, builds the parts, and runs the worker until it is told to stop.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
-use anyhow::Context;
-use assets::AssetStore;
-use chassis::{clock::Clock, lifecycle::stop_on_signals, program::exit_code, settings};
-use worker::{Parts, ScriptedEngine};
-use worker_sd::config::{Config, EngineName, refused_by_queue};
+use chassis::{clock::Clock, lifecycle::stop_on_signals, program::exit_code};
+use tokio_util::sync::CancellationToken;
+use worker::{Engine, Parts, ScriptedEngine};
+use worker_sd::{
+    config::{Config, EngineName, refused_by_queue},
+    sd::SdEngine,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -17,15 +19,16 @@ async fn serve() -> anyhow::Result<()> {
     let config: Config = chassis::load()?;
     let _telemetry = chassis::init_telemetry("atelier-worker-sd", &config.telemetry())?;
     let stop = stop_on_signals();
-    let assets = AssetStore::open(&config.assets_url).context("could not open the store of files")?;
+    match config.engine {
+        EngineName::Scripted => work(ScriptedEngine::new(config.scripted_step()), &config, stop).await,
+        EngineName::Sd => work(SdEngine::start(config.sd_engine()?).await?, &config, stop).await,
+    }
+}
+
+async fn work(engine: impl Engine, config: &Config, stop: CancellationToken) -> anyhow::Result<()> {
+    let assets = config.open_assets()?;
     let connected = worker::connect(config.valkey_url.expose(), &config.queue_prefix, &stop).await;
     let Some(queue) = connected.map_err(refused_by_queue)? else { return Ok(()) };
     let parts = Parts { queue, assets, clock: Clock::system(), settings: config.worker() };
-    match config.engine {
-        EngineName::Scripted => {
-            let step = Duration::from_millis(config.scripted_step_ms);
-            worker::run(ScriptedEngine::new(step), parts, stop).await
-        }
-        EngineName::Sd => Err(settings::Error::unusable("engine", "must be scripted in this build").into()),
-    }
+    worker::run(engine, parts, stop).await
 }
