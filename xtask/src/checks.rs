@@ -39,7 +39,10 @@ const FAST: &[Part] = &[
 ];
 
 const SLOW: &[Part] = &[
-    ("engine", || engines::sd_engine().map(drop).map(Outcome::passed)),
+    ("engine", || {
+        engines::check_sd_engine()?;
+        engines::sd_engine().map(drop).map(Outcome::passed)
+    }),
     ("tests", || nextest::run(nextest::Scope::Everything)),
     ("queue on redis", nextest::run_queue_on_redis),
     ("schemathesis", || schemathesis::run().map(Outcome::passed)),

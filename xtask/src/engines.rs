@@ -1,6 +1,9 @@
 //! The engines that are built from C++: slow to build, so each is built once per version and kept.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, ensure};
 
@@ -31,11 +34,18 @@ pub(crate) fn sd_engine() -> anyhow::Result<PathBuf> {
     Ok(binary)
 }
 
+/// Runs clippy and the tests of sd-engine, which need its C++ and are therefore left out of those of the workspace.
+pub(crate) fn check_sd_engine() -> anyhow::Result<()> {
+    let target_dir = sd_target_dir()?;
+    program::run(sd_cargo("clippy", &target_dir).args(["--all-targets", "--", "--deny", "warnings"]))?;
+    program::run(&mut sd_cargo("test", &target_dir))
+}
+
 /// Returns cargo for a command on the package sd-engine, with everything its C++ build needs.
-fn sd_cargo(command: &str, target_dir: &PathBuf) -> std::process::Command {
+fn sd_cargo(command: &str, target_dir: &Path) -> std::process::Command {
     let mut cargo = program::cargo();
     cargo
-        .args([command, "--release", "--package", "sd-engine", "--target-dir"])
+        .args([command, "--release", "--locked", "--package", "sd-engine", "--target-dir"])
         .arg(target_dir)
         // Otherwise ggml is compiled for this machine's own processor, and dies of SIGILL on an older one.
         .env("CMAKE_TOOLCHAIN_FILE", repository::root().join("engines/sd-engine/portable.cmake"));
