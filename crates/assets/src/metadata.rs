@@ -1,8 +1,16 @@
 //! What a picture says about how it was made: the `parameters` text that A1111 and Civitai read, and our own JSON.
 
+mod parameters;
+mod read;
+
 use contract::spec::JobSpec;
 
-use crate::picture::Error;
+pub use read::{read_spec, read_texts};
+
+/// The keyword of our own JSON: the whole [`JobSpec`], with the seed of this one picture.
+pub const OWN_KEYWORD: &str = "atelier";
+/// The keyword of A1111.
+pub const A1111_KEYWORD: &str = "parameters";
 
 /// A text in a PNG file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,18 +21,16 @@ pub struct Text {
     pub text: String,
 }
 
-/// Returns the texts that go into one picture of a job: `parameters` and `atelier`.
-pub fn texts(_spec: &JobSpec, _seed: u32) -> Result<Vec<Text>, Error> {
-    todo!()
-}
-
-/// Returns the texts of a PNG file.
-pub fn read_texts(_png: &[u8]) -> Result<Vec<Text>, Error> {
-    todo!()
-}
-
-/// Returns what a picture of ours was asked for, with its own seed; none if it is not one.
-#[must_use]
-pub fn read_spec(_png: &[u8]) -> Option<JobSpec> {
-    todo!()
+/// Returns the texts that go into the picture of this seed. Whoever submits the JSON gets this one picture again.
+pub fn texts(spec: &JobSpec, seed: u32) -> serde_json::Result<Vec<Text>> {
+    let mut own = spec.clone();
+    let JobSpec::TextToImage(picture) = &mut own;
+    picture.seed = Some(seed);
+    picture.batch_count = 1;
+    let parameters = parameters::write(picture, seed);
+    let json = serde_json::to_string(&own)?;
+    Ok(vec![
+        Text { keyword: A1111_KEYWORD.to_owned(), text: parameters },
+        Text { keyword: OWN_KEYWORD.to_owned(), text: json },
+    ])
 }

@@ -1,6 +1,15 @@
-//! Pictures: what an upload is, by its header alone, and the PNG files that jobs make.
+//! Pictures: what an upload is, by its header alone; the PNG files that jobs make; thumbnails.
 
-use crate::metadata::Text;
+mod encode;
+mod header;
+mod jpeg;
+mod png;
+mod shrink;
+mod webp;
+
+pub use encode::encode_png;
+pub(crate) use header::read_header;
+pub(crate) use shrink::shrink;
 
 /// How large a picture may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,17 +41,83 @@ pub struct PictureHeader {
     pub frames: u32,
 }
 
-/// Why a picture is refused.
+/// Why a picture is refused. The sentences are for those who sent it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {}
-
-/// Reads the header of an upload. Nothing is decoded.
-pub fn inspect(_bytes: &[u8], _limits: &Limits) -> Result<PictureHeader, Error> {
-    todo!()
+pub enum Error {
+    /// It is something else.
+    #[error("this is {found}, not a picture that can be used: send PNG, JPEG or WebP")]
+    Unsupported {
+        /// What it looks like.
+        found: &'static str,
+    },
+    /// It begins like a picture and goes on like none.
+    #[error("this {format} is broken: {problem}")]
+    Broken {
+        /// What it begins like.
+        format: &'static str,
+        /// Where it ends to be one.
+        problem: &'static str,
+    },
+    /// It is too large.
+    #[error("this picture has {width} × {height} = {} pixels, and the limit is {limit}", u64::from(*width) * u64::from(*height))]
+    TooManyPixels {
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// It is too long.
+    #[error("this picture has {frames} frames, and the limit is {limit}")]
+    TooManyFrames {
+        /// How many it has.
+        frames: u32,
+        /// How many there may be.
+        limit: u32,
+    },
+    /// It would take too much memory.
+    #[error("this picture takes {decoded_bytes} bytes once it is decoded, and the limit is {limit}")]
+    TooLarge {
+        /// How many it takes.
+        decoded_bytes: u64,
+        /// How many there may be.
+        limit: u64,
+    },
+    /// Its header is fine, the rest is not.
+    #[error("this picture cannot be decoded")]
+    Decode(#[source] image::ImageError),
+    /// Pixels could not be made a picture.
+    #[error("could not encode {width} × {height} pixels")]
+    Encode {
+        /// The width.
+        width: u32,
+        /// The height.
+        height: u32,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
-/// Returns a PNG of these pixels (8-bit RGB, rows from the top) with these texts in it.
-pub fn encode_png(_rgb: &[u8], _width: u32, _height: u32, _texts: &[Text]) -> Result<Vec<u8>, Error> {
-    todo!()
+/// Reads the header of an upload and holds it against the limits. Nothing is decoded.
+pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<PictureHeader, Error> {
+    let header = read_header(bytes)?;
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    if pixels > limits.pixels {
+        return Err(Error::TooManyPixels { width: header.width, height: header.height, limit: limits.pixels });
+    }
+    if header.frames > limits.frames {
+        return Err(Error::TooManyFrames { frames: header.frames, limit: limits.frames });
+    }
+    let decoded_bytes = pixels.saturating_mul(header.pixel_bytes).saturating_mul(u64::from(header.frames));
+    if decoded_bytes > limits.decoded_bytes {
+        return Err(Error::TooLarge { decoded_bytes, limit: limits.decoded_bytes });
+    }
+    Ok(PictureHeader {
+        media_type: header.media_type,
+        width: header.width,
+        height: header.height,
+        frames: header.frames,
+    })
 }

@@ -1,117 +1,115 @@
 //! The store of files.
 
-use std::ops::Range;
+mod read;
+mod results;
+mod sweep;
+mod thumbnail;
+
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use contract::{JobId, asset::AssetRef, result::JobResult};
-use futures::stream::BoxStream;
-use time::OffsetDateTime;
+use contract::{AssetId, asset::AssetRef};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload, local::LocalFileSystem, path::Path};
+use tokio::sync::Semaphore;
+use url::Url;
 
-use crate::Error;
+use crate::{Error, name, picture};
 
-/// The widths that thumbnails come in.
-pub const THUMBNAIL_WIDTHS_PX: [u32; 4] = [160, 320, 640, 1024];
-
-/// What a thumbnail is.
-pub const THUMBNAIL_MEDIA_TYPE: &str = "image/jpeg";
+pub use sweep::StoredBlob;
+pub use thumbnail::{THUMBNAIL_MEDIA_TYPE, THUMBNAIL_WIDTHS_PX};
 
 /// The store of files; cheap to clone.
-#[derive(Debug, Clone)]
-pub struct AssetStore;
+#[derive(Clone)]
+pub struct AssetStore {
+    files: Arc<dyn ObjectStore>,
+    /// The folder behind `files`: for what a store of objects has no words for.
+    folder: Arc<PathBuf>,
+    /// Each picture that is decoded may take half a gigabyte.
+    decoding: Arc<Semaphore>,
+}
 
-/// A stored file as the sweep sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredBlob {
-    /// Its name.
-    pub blake3: String,
-    /// How many bytes.
-    pub size_bytes: u64,
-    /// When it was stored last.
-    pub modified_at: OffsetDateTime,
+impl fmt::Debug for AssetStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AssetStore({})", self.folder.display())
+    }
 }
 
 impl AssetStore {
     /// Opens the store at `file:///…`; the folder is made if it is not there.
-    pub fn open(_url: &str) -> Result<Self, Error> {
-        todo!()
+    pub fn open(url: &str) -> Result<Self, Error> {
+        let refuse = |problem| Error::Url { url: url.to_owned(), problem };
+        let parsed = Url::parse(url).map_err(|_| refuse("it is no URL; a folder is file:///path/of/the/folder"))?;
+        if parsed.scheme() != "file" {
+            return Err(refuse("only folders can be used: file:///path/of/the/folder"));
+        }
+        let folder = parsed
+            .to_file_path()
+            .map_err(|()| refuse("it must have three slashes and no host: file:///path/of/the/folder"))?;
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| Error::of("make the folder of the asset store", folder.display().to_string(), error))?;
+        let files = LocalFileSystem::new_with_prefix(&folder)
+            .map_err(|error| Error::of("open the asset store in", folder.display().to_string(), error))?
+            .with_fsync(true);
+        Ok(Self {
+            files: Arc::new(files),
+            folder: Arc::new(folder),
+            decoding: Arc::new(Semaphore::new(thumbnail::DECODERS)),
+        })
     }
 
-    /// Stores bytes under their BLAKE3. The file appears only once it is whole and safe on the disk.
-    pub async fn put(&self, _media_type: &str, _bytes: Bytes) -> Result<AssetRef, Error> {
-        todo!()
-    }
-
-    /// Returns a whole file.
-    pub async fn read(&self, _blake3: &str) -> Result<Bytes, Error> {
-        todo!()
-    }
-
-    /// Returns a part of a file.
-    pub async fn read_range(&self, _blake3: &str, _range: Range<u64>) -> Result<Bytes, Error> {
-        todo!()
-    }
-
-    /// Returns a file, or a part of it, piece by piece.
-    pub async fn stream(
-        &self,
-        _blake3: &str,
-        _range: Option<Range<u64>>,
-    ) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
-        todo!()
-    }
-
-    /// Returns a small JPEG of a picture, made once and kept.
-    pub async fn thumbnail(&self, _blake3: &str, _width_px: u32) -> Result<Bytes, Error> {
-        todo!()
-    }
-
-    /// Returns the file's size, or none if it is not there.
-    pub async fn find_size(&self, _blake3: &str) -> Result<Option<u64>, Error> {
-        todo!()
-    }
-
-    /// Returns whether the file is there.
-    pub async fn exists(&self, _blake3: &str) -> Result<bool, Error> {
-        todo!()
-    }
-
-    /// Deletes a file and its thumbnails. It is no error if it is not there.
-    pub async fn delete_blob(&self, _blake3: &str) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Returns every stored file, in no order. For the sweep.
-    pub fn list_blobs(&self) -> BoxStream<'static, Result<StoredBlob, Error>> {
-        todo!()
-    }
-
-    /// Deletes what was left half written before this time; returns how many files.
-    pub async fn delete_partial(&self, _before: OffsetDateTime) -> Result<u64, Error> {
-        todo!()
-    }
-
-    /// Writes the result of an attempt. Once this returns, the result survives a power cut.
-    pub async fn write_result(&self, _job: JobId, _token: &str, _result: &JobResult) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Returns a result that an attempt left behind: whole, readable, with all its files.
-    pub async fn find_result(&self, _job: JobId) -> Result<Option<JobResult>, Error> {
-        todo!()
-    }
-
-    /// Deletes the results of every attempt of a job. The files stay.
-    pub async fn delete_results(&self, _job: JobId) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Returns the jobs that have results here.
-    pub async fn list_result_jobs(&self) -> Result<Vec<JobId>, Error> {
-        todo!()
+    /// Stores bytes under their BLAKE3. The file appears only once it is whole and safe on the disk; the same bytes stored
+    /// twice are one file. The id is a fresh one each time.
+    pub async fn put(&self, media_type: &str, bytes: Bytes) -> Result<AssetRef, Error> {
+        let hash = blake3::hash(&bytes).to_hex().to_string();
+        let size_bytes = bytes.len() as u64;
+        let header = picture::read_header(&bytes).ok();
+        // Written even if it is there already: only then is it certainly on the disk, and young in the eyes of the sweep.
+        self.write("store", &name::blob(&hash)?, bytes.into()).await?;
+        Ok(AssetRef {
+            id: AssetId::new(),
+            blake3: hash,
+            media_type: media_type.to_owned(),
+            size_bytes,
+            width: header.map(|header| header.width),
+            height: header.map(|header| header.height),
+        })
     }
 
     /// Writes, reads and deletes a small file: whether the store can be used right now.
     pub async fn probe(&self) -> Result<(), Error> {
-        todo!()
+        let place = Path::from(format!("probe-{}", AssetId::new()));
+        let written = Bytes::copy_from_slice(place.as_ref().as_bytes());
+        self.write("write a test file", &place, written.clone().into()).await?;
+        let read = async { self.files.get(&place).await?.bytes().await }.await;
+        self.delete(&place).await?;
+        let read = read.map_err(|error| Error::of("read the test file", self.place(&place), error))?;
+        if read != written {
+            return Err(Error::Damaged(place.to_string()));
+        }
+        Ok(())
+    }
+
+    async fn write(&self, action: &'static str, path: &Path, bytes: PutPayload) -> Result<(), Error> {
+        match self.files.put(path, bytes).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::of(action, self.place(path), error)),
+        }
+    }
+
+    /// Deletes what may be gone already.
+    async fn delete(&self, path: &Path) -> Result<(), Error> {
+        match self.files.delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(Error::of("delete", self.place(path), error)),
+        }
+    }
+
+    /// Returns where a person finds this.
+    fn place(&self, path: &Path) -> String {
+        self.local(path).display().to_string()
+    }
+
+    fn local(&self, path: &Path) -> PathBuf {
+        path.parts().fold(self.folder.to_path_buf(), |folder, part| folder.join(part.as_ref()))
     }
 }

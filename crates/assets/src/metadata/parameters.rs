@@ -1,0 +1,86 @@
+//! The text that A1111 writes into its pictures and that it, Forge, Civitai and many others read.
+//!
+//! ```text
+//! a lighthouse at dawn
+//! Negative prompt: people
+//! Steps: 20, Sampler: Euler a, Schedule type: Karras, CFG scale: 7, Seed: 1, Size: 512x512, Model: dream, Version: atelier 0.1.0
+//! ```
+
+use contract::spec::{
+    TextToImage,
+    text_to_image::{Sampler, Scheduler},
+};
+
+/// Returns the text. What is left to the model (sampler, schedule) is left out.
+pub(super) fn write(spec: &TextToImage, seed: u32) -> String {
+    let mut pairs = vec![("Steps", spec.steps.to_string())];
+    pairs.extend(spec.sampler.map(|sampler| ("Sampler", sampler_name(sampler).to_owned())));
+    pairs.extend(spec.scheduler.map(|scheduler| ("Schedule type", scheduler_name(scheduler).to_owned())));
+    pairs.push(("CFG scale", spec.cfg_scale.to_string()));
+    pairs.push(("Distilled CFG Scale", spec.distilled_guidance.to_string()));
+    pairs.push(("Seed", seed.to_string()));
+    pairs.push(("Size", format!("{}x{}", spec.width, spec.height)));
+    // Others name a model by its file, without the folder.
+    let model = spec.model.as_deref().and_then(|id| id.rsplit('/').next());
+    pairs.extend(model.map(|name| ("Model", quoted(name))));
+    if spec.clip_skip > 0 {
+        pairs.push(("Clip skip", spec.clip_skip.to_string()));
+    }
+    pairs.push(("Version", format!("atelier {}", env!("CARGO_PKG_VERSION"))));
+
+    let mut text = spec.prompt.trim().to_owned();
+    let negative_prompt = spec.negative_prompt.trim();
+    if !negative_prompt.is_empty() {
+        text.push_str("\nNegative prompt: ");
+        text.push_str(negative_prompt);
+    }
+    let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+    format!("{text}\n{}", pairs.join(", "))
+}
+
+/// Returns a value as A1111 writes it: as JSON where a comma, a colon or a line's end would be taken for the next pair.
+fn quoted(value: &str) -> String {
+    if value.contains([',', ':', '\n']) { serde_json::Value::from(value).to_string() } else { value.to_owned() }
+}
+
+/// Returns the name that A1111 and Civitai know the sampler by.
+fn sampler_name(sampler: Sampler) -> &'static str {
+    match sampler {
+        Sampler::Euler => "Euler",
+        Sampler::EulerA => "Euler a",
+        Sampler::Heun => "Heun",
+        Sampler::Dpm2 => "DPM2",
+        Sampler::Dpmpp2sA => "DPM++ 2S a",
+        Sampler::Dpmpp2m => "DPM++ 2M",
+        Sampler::Dpmpp2mV2 => "DPM++ 2M v2",
+        Sampler::Ipndm => "IPNDM",
+        Sampler::IpndmV => "IPNDM_V",
+        Sampler::Lcm => "LCM",
+        Sampler::DdimTrailing => "DDIM",
+        Sampler::Tcd => "TCD",
+        Sampler::ResMultistep => "Res Multistep",
+        Sampler::Res2s => "Res 2S",
+        Sampler::ErSde => "ER SDE",
+        Sampler::EulerCfgPp => "Euler CFG++",
+        Sampler::EulerACfgPp => "Euler a CFG++",
+        Sampler::EulerGe => "Euler GE",
+    }
+}
+
+/// Returns the name that A1111 and Civitai know the schedule by.
+fn scheduler_name(scheduler: Scheduler) -> &'static str {
+    match scheduler {
+        Scheduler::Discrete => "Normal",
+        Scheduler::Karras => "Karras",
+        Scheduler::Exponential => "Exponential",
+        Scheduler::Ays => "Align Your Steps",
+        Scheduler::Gits => "Align Your Steps GITS",
+        Scheduler::SgmUniform => "SGM Uniform",
+        Scheduler::Simple => "Simple",
+        Scheduler::Smoothstep => "Smoothstep",
+        Scheduler::KlOptimal => "KL Optimal",
+        Scheduler::Lcm => "LCM",
+        Scheduler::BongTangent => "Bong Tangent",
+        Scheduler::Ltx2 => "LTX2",
+    }
+}

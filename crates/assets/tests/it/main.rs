@@ -1,0 +1,11 @@
+//! The asset store at its door, on a real folder; pictures as they are sent, and as nobody should send them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
+mod draw;
+mod faults;
+mod inspect;
+mod metadata;
+mod results;
+mod store;
+mod sweep;
+mod thumbnails;
