@@ -26,6 +26,8 @@ use rustix::{
 };
 use tempfile::TempDir;
 
+use crate::spawner;
+
 /// How long a server may take to come up or to go down; both take some hundred milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Part of the name of the kept cluster: raise it when the options of `initdb` change.
@@ -39,8 +41,7 @@ pub struct TestPostgres {
 }
 
 impl TestPostgres {
-    /// Starts a server with an empty database. Call it on the test's own thread: the server ends with the thread that
-    /// started it, however that ends.
+    /// Starts a server with an empty database.
     pub fn start() -> anyhow::Result<Self> {
         let programs = find_programs()?;
         let account = Account::choose()?;
@@ -49,8 +50,8 @@ impl TestPostgres {
         copy_template(&programs, account, &data)?;
         account.own(folder.path())?;
 
-        let mut server = account
-            .command(&programs.join("postgres"))
+        let mut command = account.command(&programs.join("postgres"));
+        command
             .arg("-D")
             .arg(&data)
             .arg("-k")
@@ -59,9 +60,8 @@ impl TestPostgres {
             .args(["-c", "synchronous_commit=off", "-c", "shared_buffers=16MB", "-c", "lc_messages=C"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("starting postgres")?;
+            .stderr(Stdio::piped());
+        let mut server = spawner::spawn(command).context("starting postgres")?;
         let said = server.stderr.take().context("postgres without a standard error")?;
         let url = format!("postgres:///postgres?host={}&user=atelier", folder.path().display());
         let started = Self { server, url, _folder: folder };
@@ -109,7 +109,7 @@ impl Account {
         Ok(Self::Other { user, group })
     }
 
-    /// Returns a command that runs under this account and does not outlive the test, even if that is killed.
+    /// Returns a command that runs under this account, and ends with the thread that starts it.
     fn command(self, program: &Path) -> Command {
         let mut command = Command::new("setpriv");
         if let Self::Other { user, group } = self {

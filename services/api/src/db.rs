@@ -12,15 +12,21 @@
 pub mod assets;
 pub mod attempts;
 pub mod changes;
+pub(crate) mod conclusion;
 mod connection;
 mod cursor;
+mod depth;
 mod error;
 pub mod jobs;
 pub mod keys;
 pub mod lists;
 mod position;
+mod repetition;
 mod row;
 pub mod settings;
+pub(crate) mod sightings;
+pub(crate) mod upkeep;
+pub(crate) mod window;
 
 pub use assets::NewAsset;
 pub use changes::{CancelRequest, MoveRequest, RetryRequest};
@@ -29,3 +35,4 @@ pub use cursor::{Cursor, UnreadableCursor};
 pub use error::Error;
 pub use jobs::{NewJob, Submitted};
 pub use lists::JobFilter;
+pub(crate) use row::{duration_micros, micros};

@@ -1,15 +1,44 @@
 //! The background part of the API: it keeps SQL and Valkey in agreement.
+//!
+//! - The **pump** publishes what waits in SQL, a window at a time, in fair order.
+//! - The **projector** writes to SQL what workers finished, then lets Valkey forget it.
+//! - The **watcher** notes in SQL which worker took which job, so that attempts stay counted when Valkey loses its data.
+//! - The **keeper** looks after all the rest: reconcile, expired leases, ageing.
+//! - The **sweep** deletes what nobody needs any more.
+//!
+//! Each is a loop that no error ends. While Valkey is away they wait for it; SQL goes on taking and showing jobs.
 
-use std::time::Duration;
+mod ageing;
+mod fair;
+mod keeper;
+mod metrics;
+mod outage;
+mod projector;
+mod pump;
+mod reconcile;
+mod shared;
+mod sweep;
+mod verdict;
+mod watcher;
 
-use assets::AssetStore;
+use std::{sync::Arc, time::Duration};
+
+use ::assets::AssetStore;
 use chassis::clock::Clock;
-use contract::{JobId, job::MoveJob};
-use queue::Queue;
+use contract::{
+    JobId,
+    event::JobChange,
+    job::{Job, MoveJob},
+};
+use queue::{Cancelled, Queue};
 use tokio::{sync::broadcast, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::db::{self, CancelRequest, Db, MoveRequest, RetryRequest};
+use self::shared::Shared;
+use crate::{
+    db::{self, CancelRequest, Db, MoveRequest, RetryRequest},
+    failpoint,
+};
 
 /// What the dispatch works with.
 #[derive(Clone)]
@@ -45,41 +74,100 @@ pub struct Settings {
 
 /// A handle on the dispatch; cheap to clone.
 #[derive(Clone)]
-pub struct Dispatch {}
+pub struct Dispatch {
+    shared: Arc<Shared>,
+}
 
 impl Dispatch {
     /// Starts the dispatch. It ends soon after `stop` fires; no error ends it.
-    pub fn start(_parts: Parts, _stop: CancellationToken) -> (Self, JoinHandle<()>) {
-        todo!()
+    pub fn start(parts: Parts, stop: CancellationToken) -> (Self, JoinHandle<()>) {
+        let shared = Arc::new(Shared::new(parts, stop));
+        let loops = [
+            tokio::spawn(pump::run(shared.clone())),
+            tokio::spawn(projector::run(shared.clone())),
+            tokio::spawn(watcher::run(shared.clone())),
+            tokio::spawn(keeper::run(shared.clone())),
+            tokio::spawn(sweep::run(shared.clone())),
+        ];
+        let all = tokio::spawn(async move {
+            for part in loops {
+                if let Err(error) = part.await {
+                    tracing::error!("a part of the dispatch ended before its time, this is a bug: {error}");
+                }
+            }
+        });
+        (Self { shared }, all)
     }
 
     /// Says that there may be something to publish: call it after every insert.
     pub fn nudge(&self) {
-        todo!()
+        self.shared.nudge.notify_one();
     }
 
     /// Returns the ids of jobs as they end, after it is on record. A receiver that lags must look into SQL.
+    #[must_use]
     pub fn ended(&self) -> broadcast::Receiver<JobId> {
-        todo!()
+        self.shared.ended.subscribe()
     }
 
     /// Cancels a job wherever it is.
-    pub async fn cancel_job(&self, _id: JobId) -> Result<CancelRequest, db::Error> {
-        todo!()
+    pub async fn cancel_job(&self, id: JobId) -> Result<CancelRequest, db::Error> {
+        let shared = &self.shared;
+        let request = shared.parts.db.request_cancel(id, shared.parts.clock.now()).await?;
+        failpoint::pass("after_cancel_mark");
+        match &request {
+            CancelRequest::CancelledNow(_) => shared.announce_ends(&[(id, JobChange::Cancelled)]).await,
+            CancelRequest::Requested(_) => match shared.parts.queue.cancel(id).await {
+                // It is between SQL and Valkey at this moment, or Valkey has lost it: reconcile passes the wish on.
+                Ok(Cancelled::Absent) => shared.reconcile_soon.notify_one(),
+                Ok(_) => {}
+                Err(error) => shared.trouble("cancelling a job", error.into()),
+            },
+            CancelRequest::Absent | CancelRequest::AlreadyEnded(_) => {}
+        }
+        Ok(request)
     }
 
     /// Gives a failed, dead or cancelled job another try.
-    pub async fn retry_job(&self, _id: JobId) -> Result<RetryRequest, db::Error> {
-        todo!()
+    pub async fn retry_job(&self, id: JobId) -> Result<RetryRequest, db::Error> {
+        let request = self.shared.parts.db.retry_job(id, self.shared.parts.clock.now()).await?;
+        if matches!(request, RetryRequest::Queued(_)) {
+            self.shared.announce(&[(id, JobChange::Queued)]).await;
+            self.nudge();
+        }
+        Ok(request)
     }
 
     /// Puts a waiting job before or behind the others.
-    pub async fn move_job(&self, _id: JobId, _to: &MoveJob) -> Result<MoveRequest, db::Error> {
-        todo!()
+    pub async fn move_job(&self, id: JobId, to: &MoveJob) -> Result<MoveRequest, db::Error> {
+        let request = self.shared.parts.db.move_job(id, to, self.shared.parts.clock.now()).await?;
+        if let MoveRequest::Moved(job) = &request {
+            self.redraw(job).await;
+            self.nudge();
+        }
+        Ok(request)
     }
 
     /// Returns for how long Valkey has not answered; none while it does. Submits still work, reads too.
+    #[must_use]
     pub fn queue_away_for(&self) -> Option<Duration> {
-        todo!()
+        self.shared.queue_outage.lasted()
+    }
+
+    /// Takes back what is published of a moved job's line, and the job itself, so that the pump draws it anew.
+    async fn redraw(&self, moved: &Job) {
+        let line = (moved.kind.worker_kind().as_str(), i64::from(moved.priority.rank()));
+        let _window = self.shared.window.lock().await;
+        let taken_back = async {
+            let window = self.shared.parts.db.list_window().await?;
+            let line = window
+                .iter()
+                .filter(|job| (job.worker_kind.as_str(), job.rank) == line || job.id == moved.id.0)
+                .map(|job| (job.id, job.generation));
+            pump::recall(&self.shared, &line.collect::<Vec<_>>()).await
+        };
+        if let Err(error) = taken_back.await {
+            self.shared.trouble("moving a published job", error);
+        }
     }
 }

@@ -2,5 +2,7 @@
 
 #![allow(clippy::todo, dead_code, reason = "the door is committed first")]
 
+pub mod address;
 pub mod db;
 pub mod dispatch;
+pub mod failpoint;

@@ -46,6 +46,8 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_time ON jobs (submitted_at, id);
 CREATE INDEX jobs_by_state ON jobs (state, kind, submitted_at, id);
 CREATE INDEX jobs_queued ON jobs (worker_kind, rank, owner, placed, position, id, run_at) WHERE state = 'queued';
+-- When the next pause between attempts is over.
+CREATE INDEX jobs_due ON jobs (run_at) WHERE state = 'queued';
 CREATE INDEX jobs_published ON jobs (worker_kind, rank, owner, is_running, id) WHERE state = 'published';
 
 -- An end is final. Only a person's retry begins a new life, under a higher generation.

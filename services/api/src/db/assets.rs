@@ -1,13 +1,21 @@
 //! Assets: which stored files there are, which job made them, and from what.
 
+use std::collections::HashMap;
+
 use contract::{
     AssetId, JobId,
     asset::{Asset, AssetRef},
     page::Page,
 };
+use sqlx::AssertSqlSafe;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
-use super::{Cursor, Db, Error};
+use super::{
+    Cursor, Db, Error,
+    connection::{Value, Writing, placeholders, values},
+    row::{count, from_micros, micros},
+};
 
 /// A stored file on its way into the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,24 +32,113 @@ pub struct NewAsset {
     pub created_at: OffsetDateTime,
 }
 
+#[derive(sqlx::FromRow)]
+struct AssetRow {
+    id: Uuid,
+    blake3: String,
+    media_type: String,
+    size_bytes: i64,
+    width: Option<i64>,
+    height: Option<i64>,
+    job_id: Option<Uuid>,
+    created_at: i64,
+}
+
+impl AssetRow {
+    fn into_asset(self, parents: Vec<AssetId>) -> Result<Asset, Error> {
+        let file = AssetRef {
+            id: AssetId(self.id),
+            blake3: self.blake3,
+            media_type: self.media_type,
+            size_bytes: u64::try_from(self.size_bytes).unwrap_or(0),
+            width: self.width.map(count),
+            height: self.height.map(count),
+        };
+        Ok(Asset { file, job_id: self.job_id.map(JobId), parents, created_at: from_micros(self.created_at)? })
+    }
+}
+
+const COLUMNS: &str = "id, blake3, media_type, size_bytes, width, height, job_id, created_at";
+
 impl Db {
-    /// Puts a file on record.
-    pub async fn insert_asset(&self, _new: &NewAsset) -> Result<(), Error> {
-        todo!()
+    /// Puts a file on record. Once more changes nothing.
+    pub async fn insert_asset(&self, new: &NewAsset) -> Result<(), Error> {
+        let mut tx = self.begin("put a file on record").await?;
+        insert(&mut tx, new).await?;
+        tx.commit().await
     }
 
     /// Returns a file's record.
-    pub async fn find_asset(&self, _id: AssetId) -> Result<Option<Asset>, Error> {
-        todo!()
+    pub async fn find_asset(&self, id: AssetId) -> Result<Option<Asset>, Error> {
+        let sql = AssertSqlSafe(format!("SELECT {COLUMNS} FROM assets WHERE id = $1"));
+        let row = self.fetch_optional::<AssetRow>("find a file's record", sql, values![id.0]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let parents = self.parents(&[row.id]).await?.remove(&row.id).unwrap_or_default();
+        row.into_asset(parents).map(Some)
     }
 
     /// Lists files, newest first.
-    pub async fn list_assets(&self, _after: Option<Cursor>, _limit: u32) -> Result<Page<Asset>, Error> {
-        todo!()
+    pub async fn list_assets(&self, after: Option<Cursor>, limit: u32) -> Result<Page<Asset>, Error> {
+        let start = after.unwrap_or(Cursor::NEWEST);
+        let sql = AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM assets WHERE (created_at, id) < ($1, $2) \
+             ORDER BY created_at DESC, id DESC LIMIT $3"
+        ));
+        let values = values![start.at_us, start.id, i64::from(limit) + 1];
+        let mut rows: Vec<AssetRow> = self.fetch_all("list files", sql, values).await?;
+        let has_more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let last = rows.last().map(|row| Cursor { at_us: row.created_at, id: row.id }.to_string());
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        let mut parents = self.parents(&ids).await?;
+        let data = rows.into_iter().map(|row| {
+            let parents = parents.remove(&row.id).unwrap_or_default();
+            row.into_asset(parents)
+        });
+        Ok(Page { data: data.collect::<Result<_, _>>()?, next_cursor: last.filter(|_| has_more), has_more })
     }
 
-    /// Returns whether any asset has these bytes.
-    pub async fn is_blob_used(&self, _blake3: &str) -> Result<bool, Error> {
-        todo!()
+    /// Returns what each of these assets was made from.
+    async fn parents(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, Vec<AssetId>>, Error> {
+        let mut parents: HashMap<Uuid, Vec<AssetId>> = HashMap::new();
+        if ids.is_empty() {
+            return Ok(parents);
+        }
+        let sql = format!(
+            "SELECT asset_id, parent_id FROM asset_parents WHERE asset_id IN ({}) ORDER BY asset_id, place",
+            placeholders(1, ids.len())
+        );
+        let values: Vec<Value<'_>> = ids.iter().map(|id| Value::from(*id)).collect();
+        let rows: Vec<(Uuid, Uuid)> = self.fetch_all("find a file's lineage", AssertSqlSafe(sql), &values).await?;
+        for (asset, parent) in rows {
+            parents.entry(asset).or_default().push(AssetId(parent));
+        }
+        Ok(parents)
     }
+}
+
+/// Inserts the row and its lineage.
+pub(super) async fn insert(tx: &mut Writing, new: &NewAsset) -> Result<(), Error> {
+    let sql = "INSERT INTO assets (id, blake3, media_type, size_bytes, width, height, owner, job_id, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
+    let file = &new.file;
+    let values = values![
+        file.id.0,
+        &file.blake3,
+        &file.media_type,
+        i64::try_from(file.size_bytes).unwrap_or(i64::MAX),
+        file.width.map(i64::from),
+        file.height.map(i64::from),
+        &new.owner,
+        new.job_id.map(|id| id.0),
+        micros(new.created_at),
+    ];
+    if tx.execute(sql, values).await? == 0 {
+        return Ok(());
+    }
+    for (parent, place) in new.parents.iter().zip(0_i64..) {
+        let sql = "INSERT INTO asset_parents (asset_id, parent_id, place) VALUES ($1, $2, $3)";
+        tx.execute(sql, values![file.id.0, parent.0, place]).await?;
+    }
+    Ok(())
 }

@@ -102,6 +102,12 @@ macro_rules! values {
 }
 pub(super) use values;
 
+/// Returns `$first, $first+1, …` for a list of `count` values.
+pub(super) fn placeholders(first: usize, count: usize) -> String {
+    let names: Vec<String> = (first..first + count).map(|number| format!("${number}")).collect();
+    names.join(", ")
+}
+
 macro_rules! bind {
     ($name:ident, $database:ty) => {
         fn $name<'a>(

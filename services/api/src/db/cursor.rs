@@ -10,6 +10,13 @@ pub struct Cursor {
     pub(super) id: Uuid,
 }
 
+impl Cursor {
+    /// Before every row.
+    pub(super) const NEWEST: Self = Self { at_us: i64::MAX, id: Uuid::max() };
+    /// Behind every row.
+    pub(super) const OLDEST: Self = Self { at_us: i64::MIN, id: Uuid::nil() };
+}
+
 /// A cursor that no list has given out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is no cursor of ours: pass next_cursor of the page before, unchanged")]

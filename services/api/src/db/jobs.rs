@@ -16,6 +16,7 @@ use super::{
     lists::searchable,
     row::{JobRow, duration_micros, job_columns, micros, to_json},
 };
+use crate::failpoint;
 
 const FIND_JOB: &str = concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = $1");
 const INSERT_JOB: &str = concat!(
@@ -85,6 +86,7 @@ impl Db {
             add_turn(&mut tx, new.id.0).await?;
             let job = row.try_into()?;
             tx.commit().await?;
+            failpoint::pass("after_insert");
             return Ok(Submitted::New(job));
         }
         let sql = "SELECT owner, body_hash FROM jobs WHERE id = $1";

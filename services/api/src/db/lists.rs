@@ -22,10 +22,6 @@ use super::{
 
 /// How many jobs a page with a text filter looks at: some ten milliseconds.
 const TEXT_REACH: i64 = 20_000;
-/// Before every job.
-const NEWEST: Cursor = Cursor { at_us: i64::MAX, id: Uuid::max() };
-/// Behind every job.
-const OLDEST: Cursor = Cursor { at_us: i64::MIN, id: Uuid::nil() };
 
 /// Which jobs a list shows. An empty list of states or kinds means all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,12 +37,12 @@ pub struct JobFilter {
 impl Db {
     /// Lists jobs, newest first. With a text filter a page may hold fewer rows than asked for while more follow.
     pub async fn list_jobs(&self, filter: &JobFilter, after: Option<Cursor>, limit: u32) -> Result<Page<Job>, Error> {
-        let start = after.unwrap_or(NEWEST);
+        let start = after.unwrap_or(Cursor::NEWEST);
         let reach = match &filter.text {
             Some(_) => self.end_of_reach(start).await?,
             None => None,
         };
-        let end = reach.unwrap_or(OLDEST);
+        let end = reach.unwrap_or(Cursor::OLDEST);
         let pattern = contains(&searchable(filter.text.as_deref().unwrap_or_default()));
         let mut values = values![start.at_us, start.id, end.at_us, end.id, i64::from(limit) + 1].to_vec();
         if filter.text.is_some() {

@@ -75,7 +75,7 @@ fn state_for_people(state: &str, is_running: bool) -> Result<JobState, Error> {
 }
 
 /// Returns a time as it rests in the tables.
-pub(super) fn micros(at: OffsetDateTime) -> i64 {
+pub(crate) fn micros(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1000).unwrap_or(i64::MAX)
 }
 
@@ -86,7 +86,7 @@ pub(super) fn from_micros(at: i64) -> Result<OffsetDateTime, Error> {
 }
 
 /// Returns a duration in the unit of the tables.
-pub(super) fn duration_micros(duration: std::time::Duration) -> i64 {
+pub(crate) fn duration_micros(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
