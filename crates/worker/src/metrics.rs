@@ -46,7 +46,7 @@ impl End {
 }
 
 /// The metrics of this process.
-pub(crate) static METRICS: LazyLock<Option<Metrics>> = LazyLock::new(|| match Metrics::register() {
+static METRICS: LazyLock<Option<Metrics>> = LazyLock::new(|| match Metrics::register() {
     Ok(metrics) => Some(metrics),
     Err(error) => {
         error!("could not register the metrics, so there are none: {error}");
@@ -55,7 +55,7 @@ pub(crate) static METRICS: LazyLock<Option<Metrics>> = LazyLock::new(|| match Me
 });
 
 /// What a worker counts and measures.
-pub(crate) struct Metrics {
+struct Metrics {
     attempts: IntCounterVec,
     load_seconds: Histogram,
     run_seconds: HistogramVec,
@@ -92,6 +92,11 @@ impl Metrics {
 fn registered<C: Collector + Clone + 'static>(collector: C) -> Result<C, prometheus::Error> {
     chassis::metrics::registry().register(Box::new(collector.clone()))?;
     Ok(collector)
+}
+
+/// Makes the metrics appear before the first job.
+pub(crate) fn begin() {
+    LazyLock::force(&METRICS);
 }
 
 /// Notes that a job was taken.

@@ -16,6 +16,9 @@ const QUIET: Duration = Duration::from_millis(250);
 /// Saying good-bye is not worth waiting longer.
 const RETIRE_LIMIT: Duration = Duration::from_secs(2);
 
+/// During an outage every how-manieth failure is told.
+const SAY_EVERY: u32 = 10;
+
 /// What changes about a worker.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Presence {
@@ -33,7 +36,7 @@ pub(crate) async fn announce(
     mut presence: watch::Receiver<Presence>,
     stop: CancellationToken,
 ) {
-    let mut was_heard = true;
+    let mut unheard: u32 = 0;
     loop {
         let now = presence.borrow_and_update().clone();
         let is_draining = stop.is_cancelled();
@@ -44,13 +47,19 @@ pub(crate) async fn announce(
             last_problem: now.last_problem,
             ..worker.clone()
         };
-        let heard = queue.announce_worker(&said, beat * 3).await;
-        match (&heard, was_heard) {
-            (Err(_), true) => warn!("the queue does not hear this worker; its lease is kept as long as it can be"),
-            (Ok(()), false) => info!("the queue hears this worker again"),
-            _ => {}
+        match queue.announce_worker(&said, beat * 3).await {
+            Ok(()) if unheard > 0 => {
+                info!("this worker is heard again");
+                unheard = 0;
+            }
+            Ok(()) => {}
+            Err(error) => {
+                if unheard % SAY_EVERY == 0 {
+                    warn!("this worker is not heard, and takes no jobs until it is: {:#}", anyhow::Error::from(error));
+                }
+                unheard += 1;
+            }
         }
-        was_heard = heard.is_ok();
         tokio::select! {
             changed = presence.changed() => if changed.is_err() { break },
             () = stop.cancelled(), if !is_draining => {}

@@ -59,6 +59,7 @@ pub async fn run<E: Engine>(engine: E, parts: Parts, stop: CancellationToken) ->
         last_problem: None,
     };
     let name = announcement.name.clone();
+    metrics::begin();
     // While the worker drains, its metrics are still of interest: they go when this function returns.
     let door = CancellationToken::new();
     let _door = door.clone().drop_guard();

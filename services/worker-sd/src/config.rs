@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
 use assets::AssetStore;
 use chassis::{
     Secret,
@@ -95,7 +94,12 @@ impl Config {
 
     /// Opens the store of files.
     pub fn open_assets(&self) -> anyhow::Result<AssetStore> {
-        AssetStore::open(&self.assets_url).context("could not open the store of files")
+        AssetStore::open(&self.assets_url).map_err(|error| match error {
+            assets::Error::Url { problem, .. } => {
+                Error::unusable("assets_url", format_args!("cannot be used: {problem}")).into()
+            }
+            other => anyhow::Error::from(other).context("could not open the store of files"),
+        })
     }
 
     /// Returns what the engine needs to know.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::worker::{Worker, WorkerState};
 use worker::ScriptedEngine;
 
-use crate::scene::{Scene, job_of, settings, within};
+use crate::scene::{Scene, job, job_of, settings, within};
 
 async fn worker_that(scene: &Scene, wanted: impl Fn(&Worker) -> bool) -> Worker {
     within("a worker to say so", async {
@@ -38,4 +38,24 @@ async fn a_worker_says_what_it_is_and_what_it_does() {
     worker_that(&scene, |worker| worker.state == WorkerState::Draining).await;
     worker.stop().await;
     assert!(scene.queue.workers().await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_count_attempts_by_how_they_ended() {
+    let mut scene = Scene::open().await;
+    let worker = scene.start_worker();
+    for prompt in ["a lighthouse", "a lamp", "[scripted: crash]"] {
+        scene.publish(&job(prompt)).await;
+        scene.next_done().await;
+    }
+    worker.stop().await;
+    let metrics = chassis::metrics::render();
+    for line in [
+        r#"atelier_worker_attempts_total{kind="text_to_image",outcome="succeeded"} 2"#,
+        r#"atelier_worker_attempts_total{kind="text_to_image",outcome="crashed"} 1"#,
+        "atelier_worker_engine_restarts_total 1",
+        "atelier_worker_busy 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
+    }
 }
