@@ -91,6 +91,20 @@ impl Ground {
         claim.exec_async(&mut raw).await.unwrap();
     }
 
+    /// Waits until somebody waits for a wake-up.
+    pub(crate) async fn blocked_reader(&self) {
+        let mut raw = self.raw().await;
+        within(async {
+            loop {
+                let clients: String = redis::cmd("INFO").arg("clients").query_async(&mut raw).await.unwrap();
+                if clients.contains("blocked_clients:1") {
+                    return;
+                }
+            }
+        })
+        .await;
+    }
+
     /// Returns one field of a job's hash.
     pub(crate) async fn field(&self, id: JobId, field: &str) -> Option<String> {
         let key = format!("{{{PREFIX}}}:job:{id}");

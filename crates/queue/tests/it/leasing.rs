@@ -19,6 +19,23 @@ async fn a_waiting_worker_gets_a_job_as_soon_as_it_is_published() {
 }
 
 #[tokio::test]
+async fn a_waiting_worker_is_woken_and_does_not_look_from_time_to_time() {
+    let ground = Ground::new().await;
+    let mut consumer = ground.consumer("w1").await;
+    let begin = std::time::Instant::now();
+    for _ in 0..20 {
+        // The job comes only when the worker has looked in vain.
+        let (lease, _) = tokio::join!(take(&mut consumer), async {
+            ground.blocked_reader().await;
+            ground.publish_new().await;
+        });
+        assert_eq!(lease.succeed(&result()).await.unwrap(), Accepted::Yes);
+    }
+    // Looking once a second would take 20 seconds.
+    assert!(begin.elapsed() < Duration::from_secs(8), "it took {:?}", begin.elapsed());
+}
+
+#[tokio::test]
 async fn two_workers_never_get_the_same_job() {
     let ground = Ground::new().await;
     let jobs: Vec<_> = (0..40).map(|_| publication()).collect();

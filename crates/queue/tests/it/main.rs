@@ -8,6 +8,7 @@ mod done;
 mod events;
 mod ground;
 mod leasing;
+mod model;
 mod outages;
 mod previews;
 mod publishing;

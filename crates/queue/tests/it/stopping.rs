@@ -17,18 +17,7 @@ async fn a_waiting_consumer_stops_at_once() {
         let none = consumer.next(&Affinity::default(), &stop).await.unwrap();
         (none.is_none(), Instant::now())
     });
-    // The consumer waits when its connection is blocked.
-    let mut raw = ground.raw().await;
-    within(async {
-        loop {
-            let clients: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut raw).await.unwrap();
-            if clients.contains("cmd=xread") {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    ground.blocked_reader().await;
     let begin = Instant::now();
     stopper.cancel();
     let (is_none, end) = within(waiting).await.unwrap();

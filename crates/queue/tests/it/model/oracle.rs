@@ -1,0 +1,89 @@
+//! What the functions must answer.
+
+use std::cmp::Reverse;
+
+use contract::JobId;
+
+use super::{
+    facts::{Facts, Hash, place},
+    operation::Request,
+    world::{LEASE_MS, lane_of_model},
+};
+
+/// What a request for a job must do.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Foretold {
+    /// Jobs that are closed on the way, with their outcome.
+    pub(super) closed: Vec<(JobId, &'static str)>,
+    /// The job that is handed over.
+    pub(super) handed: Option<JobId>,
+    /// Whether it is taken over from somebody else.
+    pub(super) is_taken_over: bool,
+}
+
+impl Facts {
+    /// Foretells the answer to a request for a job.
+    pub(super) fn foretell_lease(&self, request: &Request) -> Foretold {
+        let mut foretold = Foretold::default();
+        for name in self.lanes_in_order(request) {
+            let lane = &self.lanes[name];
+            let expired =
+                lane.entries.iter().filter(|(entry, id)| request.takes_over && self.is_expired(name, entry, *id));
+            let waiting = lane.entries.iter().filter(|(entry, _)| place(entry) > place(&lane.delivered));
+            for (entry, id) in expired.chain(waiting) {
+                let hash = &self.jobs[id];
+                match fate(hash) {
+                    Some(outcome) => foretold.closed.push((*id, outcome)),
+                    None => {
+                        foretold.handed = Some(*id);
+                        foretold.is_taken_over = place(entry) <= place(&lane.delivered);
+                        return foretold;
+                    }
+                }
+            }
+        }
+        foretold
+    }
+
+    /// Foretells which expired leases are closed when nobody takes them over.
+    pub(super) fn foretell_reap(&self) -> Vec<(JobId, &'static str)> {
+        let mut closed = Vec::new();
+        for (name, lane) in &self.lanes {
+            let expired = lane.entries.iter().filter(|(entry, id)| self.is_expired(name, entry, *id));
+            closed.extend(expired.filter_map(|(_, id)| Some((*id, fate(&self.jobs[id])?))));
+        }
+        closed
+    }
+
+    fn is_expired(&self, lane: &str, entry: &str, id: JobId) -> bool {
+        let pending = self.lanes[lane].pending.iter().find(|(pending, _, _)| pending == entry);
+        pending.is_some_and(|(_, _, idle_ms)| *idle_ms >= LEASE_MS && *idle_ms >= self.jobs[&id].lease_ms)
+    }
+
+    /// Returns the lanes in the order in which the worker wants them.
+    fn lanes_in_order(&self, request: &Request) -> Vec<&String> {
+        let excluded = request.excluded.map(lane_of_model);
+        let mut lanes: Vec<_> = self.lanes.keys().filter(|name| Some(model_of(name)) != excluded.as_deref()).collect();
+        lanes.sort_by_key(|name| {
+            let warmth = request.warm.iter().position(|model| lane_of_model(*model) == model_of(name));
+            let warmth = warmth.map_or(0, |place| i64::try_from(request.warm.len() - place).unwrap());
+            let warmth = if request.prefers_warm { warmth } else { -warmth };
+            let lane = &self.lanes[*name];
+            let head = lane.entries.iter().map(|(entry, _)| place(entry)).find(|entry| *entry > place(&lane.delivered));
+            (self.listed[*name], Reverse(warmth), head.is_none(), head, *name)
+        });
+        lanes
+    }
+}
+
+/// Returns how a job ends instead of being handed over.
+fn fate(hash: &Hash) -> Option<&'static str> {
+    if hash.cancel {
+        return Some("cancelled");
+    }
+    (hash.attempts >= hash.max_attempts).then_some("dead")
+}
+
+fn model_of(lane: &str) -> &str {
+    lane.rsplit(':').next().unwrap()
+}

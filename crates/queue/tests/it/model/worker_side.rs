@@ -1,0 +1,201 @@
+//! What workers do, by direct calls of the functions: a zombie is easier to play than to be.
+
+use contract::event::JobChange;
+use proptest::sample::Index;
+use queue::Outcome;
+use redis::FromRedisValue;
+
+use super::{
+    operation::Request,
+    oracle::Foretold,
+    world::{Held, LEASE_MS, World, lane_of_model},
+};
+use crate::ground::{failure, progress, result};
+
+impl World {
+    /// Asks for a job, and holds the answer against the oracle.
+    pub(super) async fn lease(&mut self, request: &Request) -> Foretold {
+        let before = self.look().await;
+        let foretold = before.foretell_lease(request);
+        self.tokens += 1;
+        let token = format!("token {}", self.tokens);
+        let worker = format!("w{}", request.worker);
+        let models = request.warm.iter().copied().chain(request.excluded).map(lane_of_model);
+        let mut arguments = vec![
+            worker.clone(),
+            token.clone(),
+            if request.takes_over { LEASE_MS } else { 0 }.to_string(),
+            if request.prefers_warm { "1" } else { "-1" }.to_owned(),
+            request.warm.len().to_string(),
+        ];
+        arguments.extend(models);
+        let keys = ["{test}:lanes:sd".to_owned(), "{test}:done".to_owned(), "{test}:ev".to_owned()];
+        let handed: Option<(String, u32, u32, String)> = self.call("lease", &keys, &arguments).await;
+        assert_eq!(handed.as_ref().map(|(id, ..)| id.parse().unwrap()), foretold.handed, "{request:?} of {before:?}");
+
+        let after = self.look().await;
+        for (id, outcome) in &foretold.closed {
+            assert_eq!(after.state(*id), *outcome);
+            self.tally.count(if *outcome == "dead" { "closed as dead" } else { "closed as cancelled" });
+        }
+        if let (Some(id), Some((_, attempt, max_attempts, _))) = (foretold.handed, handed) {
+            let (old, new) = (&before.jobs[&id], &after.jobs[&id]);
+            assert_eq!((attempt, max_attempts), (old.attempts + 1, old.max_attempts));
+            assert_eq!((new.state.as_str(), new.attempts), ("running", attempt));
+            assert_eq!((new.token.as_ref(), new.worker.as_ref()), (Some(&token), Some(&worker)));
+            assert_eq!(new.progress, None, "the progress of an earlier attempt");
+            let pending = after.lanes[&new.lane].pending.iter().find(|(entry, _, _)| *entry == new.entry);
+            assert!(pending.is_some_and(|(_, _, idle_ms)| *idle_ms < LEASE_MS), "a new lease that has run out");
+            self.tally.count(if foretold.is_taken_over { "taken over" } else { "handed over" });
+            self.held.push(Held { id, token, worker });
+        }
+        foretold
+    }
+
+    /// Asks for a job and never hears the answer.
+    pub(super) async fn lose_answer(&mut self, request: &Request) {
+        let before = self.look().await;
+        let foretold = self.lease(request).await;
+        if foretold.handed.is_some() {
+            self.held.pop();
+        }
+        let worker = format!("w{}", request.worker);
+        let own = self.held.iter().filter(|held| held.worker == worker);
+        let tokens: Vec<String> = own.map(|held| held.token.clone()).collect();
+        let between = self.look().await;
+        let is_lost = |hash: &&super::facts::Hash| {
+            hash.state == "running"
+                && hash.worker.as_ref() == Some(&worker)
+                && !hash.token.as_ref().is_some_and(|token| tokens.contains(token))
+        };
+        let lost = between.jobs.values().filter(is_lost).count();
+        let keys = ["{test}:lanes:sd".to_owned(), "{test}:ev".to_owned(), "{test}:wake:sd".to_owned()];
+        let arguments: Vec<String> = std::iter::once(worker.clone()).chain(tokens.clone()).collect();
+        let recovered: usize = self.call("recover", &keys, &arguments).await;
+        assert_eq!(recovered, lost);
+        if let Some(id) = foretold.handed {
+            let (old, new) = (&before.jobs[&id], &self.look().await.jobs[&id]);
+            assert_eq!((new.state.as_str(), new.attempts), ("queued", old.attempts), "it cost an attempt");
+            self.tally.count("recovered");
+        }
+    }
+
+    pub(super) fn forget(&mut self, held: &Index) {
+        if !self.held.is_empty() {
+            self.held.remove(held.index(self.held.len()));
+        }
+    }
+
+    pub(super) async fn beat(&mut self, held: &Index, reports: bool) {
+        let Some(held) = self.pick_held(held) else { return };
+        let before = self.look().await;
+        let hash = before.jobs.get(&held.id);
+        let foretold = match hash {
+            Some(hash) if hash.token.as_ref() == Some(&held.token) && hash.state == "running" => {
+                if hash.cancel {
+                    "cancel"
+                } else {
+                    "ok"
+                }
+            }
+            _ => "lost",
+        };
+        let change = serde_json::to_string(&JobChange::Progress(progress(3))).unwrap();
+        let json = if reports { change.clone() } else { String::new() };
+        let keys = [format!("{{test}}:job:{}", held.id), "{test}:ev".to_owned()];
+        let arguments = [held.id.to_string(), held.token.clone(), held.worker.clone(), json];
+        let answer: String = self.call("beat", &keys, &arguments).await;
+        assert_eq!(answer, foretold);
+        let after = self.look().await;
+        if foretold == "lost" {
+            assert_eq!(after.jobs, before.jobs, "somebody who has lost the job changed it");
+            self.tally.count("beat lost");
+            return;
+        }
+        let hash = &after.jobs[&held.id];
+        let (_, worker, idle_ms) =
+            after.lanes[&hash.lane].pending.iter().find(|(entry, _, _)| *entry == hash.entry).unwrap();
+        assert!(*idle_ms < LEASE_MS && *worker == held.worker, "the lease was not renewed");
+        assert!(!reports || hash.progress.as_ref() == Some(&change), "the progress is not kept");
+        self.tally.count(if foretold == "ok" { "beat ok" } else { "beat cancel" });
+    }
+
+    pub(super) async fn finish(&mut self, held: &Index, outcome: Outcome, stays: bool) {
+        if let Some(held) = self.pick_held(held) {
+            self.finish_held(&held, outcome, stays).await;
+        }
+    }
+
+    pub(super) async fn finish_held(&mut self, held: &Held, outcome: Outcome, stays: bool) {
+        let before = self.look().await;
+        let hash = before.jobs.get(&held.id).filter(|hash| hash.token.as_ref() == Some(&held.token));
+        let is_running = hash.is_some_and(|hash| hash.state == "running");
+        // Who did not hear the answer may ask again.
+        let is_repeated = hash.is_some_and(|hash| hash.state == outcome.as_str());
+        let payload = match outcome {
+            Outcome::Succeeded => serde_json::to_string(&result()).unwrap(),
+            Outcome::Cancelled => String::new(),
+            _ => serde_json::to_string(&failure()).unwrap(),
+        };
+        let keys = [format!("{{test}}:job:{}", held.id), "{test}:done".to_owned()];
+        let arguments = [held.id.to_string(), held.token.clone(), outcome.as_str().to_owned(), payload];
+        let accepted: bool = self.call("finish", &keys, &arguments).await;
+        assert_eq!(accepted, is_running || is_repeated, "only the holder is heard: {hash:?}");
+        let after = self.look().await;
+        if is_running {
+            assert_eq!(after.state(held.id), outcome.as_str());
+            self.accepted.push((held.id, outcome, self.losses));
+        } else {
+            assert_eq!(after.jobs, before.jobs, "somebody who does not hold the job changed it");
+        }
+        self.tally.count(match (is_running, is_repeated) {
+            (true, _) => "finish accepted",
+            (false, true) => "finish repeated",
+            (false, false) => "finish lost",
+        });
+        self.leave(held, stays);
+    }
+
+    pub(super) async fn release(&mut self, held: &Index, stays: bool) {
+        let Some(held) = self.pick_held(held) else { return };
+        let before = self.look().await;
+        let hash = before.jobs.get(&held.id).filter(|hash| hash.token.as_ref() == Some(&held.token));
+        let foretold = hash.filter(|hash| hash.state == "running");
+        let keys = [
+            format!("{{test}}:job:{}", held.id),
+            "{test}:done".to_owned(),
+            "{test}:ev".to_owned(),
+            "{test}:wake:sd".to_owned(),
+        ];
+        let accepted: bool = self.call("release", &keys, &[held.id.to_string(), held.token.clone()]).await;
+        assert_eq!(accepted, foretold.is_some());
+        let after = self.look().await;
+        match foretold {
+            Some(old) if old.cancel => assert_eq!(after.state(held.id), "cancelled"),
+            Some(old) => {
+                let new = &after.jobs[&held.id];
+                assert_eq!((new.state.as_str(), new.attempts), ("queued", old.attempts - 1));
+                self.tally.count("released");
+            }
+            None => assert_eq!(after.jobs, before.jobs),
+        }
+        self.leave(&held, stays);
+    }
+
+    fn pick_held(&self, index: &Index) -> Option<Held> {
+        (!self.held.is_empty()).then(|| self.held[index.index(self.held.len())].clone())
+    }
+
+    fn leave(&mut self, held: &Held, stays: bool) {
+        if !stays {
+            self.held.retain(|other| other.token != held.token);
+        }
+    }
+
+    /// Calls a function as programs of ours do.
+    async fn call<T: FromRedisValue>(&mut self, name: &str, keys: &[String], arguments: &[String]) -> T {
+        let mut call = redis::cmd("FCALL");
+        call.arg(format!("atelier_v1_{name}")).arg(keys.len()).arg(keys).arg(arguments);
+        call.query_async(&mut self.raw).await.unwrap_or_else(|error| panic!("{name} failed: {error}"))
+    }
+}
