@@ -6,7 +6,6 @@ use std::{
 };
 
 use contract::{JobId, event::JobChange};
-use futures::future::join_all;
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
@@ -83,8 +82,8 @@ impl Shared {
 
     /// Tells the watchers. Who misses it sees it in SQL.
     pub(super) async fn announce(&self, changes: &[(JobId, JobChange)]) {
-        let told = join_all(changes.iter().map(|(id, change)| self.parts.queue.announce(*id, change))).await;
-        if let Some(error) = told.into_iter().find_map(Result::err) {
+        let changes: Vec<(JobId, &JobChange)> = changes.iter().map(|(id, change)| (*id, change)).collect();
+        if let Err(error) = self.parts.queue.announce_all(&changes).await {
             self.trouble("telling the watchers", error.into());
         }
     }

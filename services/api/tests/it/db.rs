@@ -1,0 +1,10 @@
+//! The record, on SQLite and on PostgreSQL.
+
+mod assets;
+mod changes;
+mod ground;
+mod jobs;
+mod keys;
+mod lists;
+mod opening;
+mod order;

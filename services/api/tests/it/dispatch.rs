@@ -1,0 +1,1 @@
+//! The dispatch, with a real Valkey.

@@ -1,0 +1,7 @@
+//! The API at its doors: HTTP, the database, the dispatch.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod db;
+mod dispatch;
+mod sample;

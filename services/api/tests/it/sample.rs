@@ -1,0 +1,56 @@
+//! Things to submit and to finish jobs with.
+
+use api::db::NewJob;
+use contract::{
+    AssetId, JobId,
+    asset::AssetRef,
+    job::{Failure, FailureCode, Priority},
+    result::{JobResult, Timeline},
+    spec::JobSpec,
+};
+use time::OffsetDateTime;
+
+/// A time that no clock shows, in whole microseconds as the database keeps it.
+pub(crate) fn noon() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap()
+}
+
+pub(crate) fn spec(prompt: &str) -> JobSpec {
+    let spec = serde_json::json!({ "kind": "text_to_image", "prompt": prompt, "model": "smoke", "seed": 7 });
+    serde_json::from_value(spec).unwrap()
+}
+
+pub(crate) fn new_job(owner: &str) -> NewJob {
+    NewJob {
+        id: JobId::new(),
+        spec: spec("a lighthouse"),
+        priority: Priority::Normal,
+        owner: owner.to_owned(),
+        max_attempts: 3,
+        idempotency_key: None,
+        body_hash: "hash of the body".to_owned(),
+        traceparent: None,
+        submitted_at: noon(),
+    }
+}
+
+pub(crate) fn file(letter: char) -> AssetRef {
+    AssetRef {
+        id: AssetId::new(),
+        blake3: std::iter::repeat_n(letter, 64).collect(),
+        media_type: "image/png".to_owned(),
+        size_bytes: 1234,
+        width: Some(64),
+        height: Some(32),
+    }
+}
+
+pub(crate) fn result(assets: Vec<AssetRef>) -> JobResult {
+    let at = noon();
+    let timeline = Timeline { leased_at: at, loaded_at: at, sampled_at: at, stored_at: at, engine_s: 0.5 };
+    JobResult { assets, engine: "scripted 1".to_owned(), timeline }
+}
+
+pub(crate) fn failure(message: &str) -> Failure {
+    Failure { code: FailureCode::Engine, message: message.to_owned(), remedy: None }
+}
