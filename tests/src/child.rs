@@ -4,12 +4,13 @@ use std::{
     fs::File,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{ExitStatus, Stdio},
     time::Duration,
 };
 
 use anyhow::Context;
 use rustix::process::{Pid, Signal};
+use testkit::spawner;
 
 use crate::{processes, programs, wait};
 
@@ -18,7 +19,7 @@ pub type Settings = Vec<(String, String)>;
 
 /// A running process. It is killed when it is dropped.
 ///
-/// It stays in the process group of the test, so that whatever ends the whole group ends it too.
+/// It also dies with the test's own process, however that ends.
 #[derive(Debug)]
 pub struct Child {
     name: String,
@@ -32,7 +33,7 @@ impl Child {
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         let log = folder.join(format!("{name}.log"));
         let file = File::options().append(true).create(true).open(&log).context("opening a log")?;
-        let mut command = Command::new(program);
+        let mut command = spawner::dying_with_us(program);
         for (key, _) in std::env::vars_os() {
             if key.to_str().is_some_and(|key| key.starts_with("ATELIER_") || key == "PORT" || key.starts_with("OTEL_"))
             {
@@ -41,7 +42,7 @@ impl Child {
         }
         command.envs(settings.iter().map(|(key, value)| (key, value))).current_dir(folder).stdin(Stdio::null());
         command.stdout(file.try_clone()?).stderr(file);
-        let process = command.spawn().with_context(|| format!("could not start {}", programs::name(program)))?;
+        let process = spawner::spawn(command).with_context(|| format!("could not start {}", programs::name(program)))?;
         processes::note(process.id());
         Ok(Self { name: name.to_owned(), process, log })
     }

@@ -1,6 +1,6 @@
 //! For tests only: own Valkey, own PostgreSQL, tiny models.
 
 pub mod postgres;
-mod spawner;
+pub mod spawner;
 pub mod tiny_models;
 pub mod valkey;

@@ -12,7 +12,7 @@ use std::{
 type Request = (Command, mpsc::Sender<std::io::Result<Child>>);
 
 /// Returns a command for a program that is killed when the thread that starts it ends.
-pub(crate) fn dying_with_us(program: impl AsRef<OsStr>) -> Command {
+pub fn dying_with_us(program: impl AsRef<OsStr>) -> Command {
     // `setpriv` asks for it and then becomes the program; asking here would need unsafe code.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
@@ -20,7 +20,7 @@ pub(crate) fn dying_with_us(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Starts a command from the thread that never ends.
-pub(crate) fn spawn(command: Command) -> std::io::Result<Child> {
+pub fn spawn(command: Command) -> std::io::Result<Child> {
     static REQUESTS: OnceLock<Mutex<mpsc::Sender<Request>>> = OnceLock::new();
     let requests = REQUESTS.get_or_init(|| {
         let (sender, receiver) = mpsc::channel::<Request>();
