@@ -32,7 +32,7 @@ impl Bullmq {
             std::fs::write(folder.join("package-lock.json"), LOCK)?;
             std::fs::write(folder.join("worker.mjs"), WORKER)?;
             let mut npm = Command::new("npm");
-            npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+            npm.args(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
             peers::run(&mut npm).await.context("installing BullMQ (it needs Node 20 or newer, and npm)")?;
             std::fs::write(folder.join("installed"), "")?;
         }

@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 use crate::rounds;
 
 const LEASE: Duration = Duration::from_secs(15);
-const SETTLE_BATCH: usize = 100;
+const SETTLE_BATCH: usize = 200;
+/// What the API's commit to SQL takes: meanwhile further ends gather, and are settled together.
+const COMMIT: Duration = Duration::from_millis(2);
 const MODEL: &str = "bench";
 
 /// Processes jobs that do nothing, `concurrency` at a time, and returns jobs a second: lease, finish, done entry, settle.
@@ -65,6 +67,7 @@ async fn settle(queue: &Queue, jobs: usize) -> anyhow::Result<()> {
     let mut settled = 0;
     while settled < jobs {
         let entries = done.next(SETTLE_BATCH, Duration::from_secs(2)).await?;
+        tokio::time::sleep(COMMIT).await;
         let names: Vec<_> = entries.into_iter().map(|entry| (entry.job_id, entry.generation, entry.entry_id)).collect();
         queue.settle(&names).await?;
         settled += names.len();
