@@ -85,7 +85,7 @@ impl Client {
     }
 
     /// Returns how often a job was tried, and how that ended.
-    pub(crate) async fn list_attempts(&self, id: JobId) -> Result<Vec<Attempt>, Error> {
+    pub(crate) async fn list_attempts(&self, id: JobId) -> Result<Page<Attempt>, Error> {
         self.read(self.request(Method::GET, &["api", "jobs", &id.to_string(), "attempts"])).await
     }
 
@@ -117,7 +117,7 @@ impl Client {
     }
 
     /// Returns the keys, without their secrets.
-    pub(crate) async fn list_keys(&self) -> Result<Vec<ApiKey>, Error> {
+    pub(crate) async fn list_keys(&self) -> Result<Page<ApiKey>, Error> {
         self.read(self.request(Method::GET, &["api", "keys"])).await
     }
 
@@ -137,12 +137,12 @@ impl Client {
     }
 
     /// Returns the workers that are alive.
-    pub(crate) async fn list_workers(&self) -> Result<Vec<Worker>, Error> {
+    pub(crate) async fn list_workers(&self) -> Result<Page<Worker>, Error> {
         self.read(self.request(Method::GET, &["api", "workers"])).await
     }
 
     /// Returns the models that jobs can name.
-    pub(crate) async fn list_models(&self) -> Result<Vec<Model>, Error> {
+    pub(crate) async fn list_models(&self) -> Result<Page<Model>, Error> {
         self.read(self.request(Method::GET, &["api", "models"])).await
     }
 

@@ -61,7 +61,7 @@ pub(crate) async fn keys(client: &Client, command: Command, output: Output) -> R
         }
         Command::List => {
             let keys = client.list_keys().await?;
-            output.result(&keys, |keys| keys.iter().map(row).collect::<Vec<_>>().join("\n"));
+            output.result(&keys, |keys| keys.data.iter().map(row).collect::<Vec<_>>().join("\n"));
         }
         Command::Revoke { id } => {
             client.revoke_key(id).await?;

@@ -29,7 +29,7 @@ struct Shown {
 
 pub(crate) async fn show(client: &Client, options: &Options, output: Output) -> Result<Exit, Error> {
     let job = client.load_job(options.id).await?;
-    let attempts = client.list_attempts(options.id).await?;
+    let attempts = client.list_attempts(options.id).await?.data;
     output.result(&Shown { job, attempts }, |shown| describe(client, shown));
     Ok(Exit::Done)
 }

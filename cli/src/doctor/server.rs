@@ -20,11 +20,11 @@ pub(super) async fn look(client: &Client) -> Vec<Check> {
     let mut checks = vec![good("server", format!("{} runs version {}", client.server(), system.version))];
     checks.extend(system.checks);
     checks.extend(match client.list_workers().await {
-        Ok(workers) => workers_checks(&workers),
+        Ok(workers) => workers_checks(&workers.data),
         Err(error) => vec![trouble(client, &error)],
     });
     checks.extend(match client.list_models().await {
-        Ok(models) => broken_models(&models),
+        Ok(models) => broken_models(&models.data),
         Err(error) => vec![trouble(client, &error)],
     });
     checks
