@@ -7,4 +7,5 @@ mod crashes;
 mod orphans;
 mod parameters;
 mod progress;
+mod service;
 mod studio;
