@@ -1,8 +1,27 @@
 //! The front door: REST, SSE, WebSocket; the only writer of SQL; pump, projector, reconcile.
 
-#![allow(clippy::todo, dead_code, reason = "the door is committed first")]
-
 pub mod address;
+pub mod command;
+pub mod config;
 pub mod db;
 pub mod dispatch;
 pub mod failpoint;
+mod http;
+mod keys;
+mod live;
+mod models;
+mod server;
+mod submit;
+
+pub use http::document::openapi_json;
+pub use keys::create_key;
+pub use server::Server;
+
+use chassis::clock::Clock;
+use config::Config;
+use tokio_util::sync::CancellationToken;
+
+/// Serves until `stop` fires.
+pub async fn serve(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
+    Server::start(config, Clock::system(), stop).await?.finished().await
+}

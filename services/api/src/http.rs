@@ -1,0 +1,126 @@
+//! The front door over HTTP: the only part that knows axum.
+//!
+//! A request passes, from the outside in: [`finish`] (its id, its trace, its metrics; every failure becomes a problem),
+//! [`cross_origin`] (`Host`, `Origin`, CORS), [`access`] (the key), and then its route.
+
+pub(crate) mod access;
+mod assets;
+mod body;
+mod cross_origin;
+mod docs;
+pub(crate) mod document;
+mod events;
+mod finish;
+mod health;
+mod hosts;
+mod id;
+mod jobs;
+mod json;
+mod keys;
+mod metrics;
+mod models;
+mod problem;
+mod query;
+mod schema;
+mod socket;
+mod submission;
+mod system;
+mod workers;
+
+use std::sync::Arc;
+
+use ::assets::AssetStore;
+use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
+use chassis::clock::Clock;
+use contract::spec::JobKind;
+use queue::Queue;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::{access::Access, hosts::Hosts, schema::Schemas};
+use crate::{config::Config, db::Db, dispatch::Dispatch, live::Live, models::Models, submit::Reception};
+
+/// The bytes of a multipart form around its file.
+const FORM_BYTES: usize = 64 << 10;
+
+/// What the front door is built from.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) db: Db,
+    pub(crate) queue: Queue,
+    pub(crate) assets: AssetStore,
+    pub(crate) models: Models,
+    pub(crate) dispatch: Dispatch,
+    pub(crate) reception: Reception,
+    pub(crate) live: Live,
+    pub(crate) clock: Clock,
+    /// Conversations that outlive their request; the server waits for them when it stops.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Everything that routes work with.
+pub(crate) struct Api {
+    parts: Parts,
+    access: Access,
+    hosts: Hosts,
+    schemas: Schemas,
+}
+
+impl std::ops::Deref for Api {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl Api {
+    pub(crate) fn new(parts: Parts) -> anyhow::Result<Self> {
+        let config = &parts.config;
+        let bodies = ["MoveJob", "NewKey", "UploadAsset"].into_iter();
+        let schemas = bodies.chain(JobKind::ALL.iter().map(|kind| schema::schema_of(*kind)));
+        Ok(Self {
+            schemas: Schemas::compile(&document::DOCUMENT, schemas)?,
+            access: Access::new(config.api_key.expose(), config.require_key || !config.is_on_loopback()),
+            hosts: Hosts::new(&config.host, &config.allowed_hosts, &config.allowed_origins),
+            parts,
+        })
+    }
+}
+
+/// Returns every route, with its description for the API document.
+fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(document::about())
+        .routes(routes!(submission::submit_job))
+        .routes(routes!(jobs::list_jobs))
+        .routes(routes!(jobs::load_job, submission::put_job, jobs::cancel_job))
+        .routes(routes!(jobs::retry_job))
+        .routes(routes!(jobs::move_job))
+        .routes(routes!(jobs::list_attempts))
+        .routes(routes!(events::follow_job))
+        .routes(routes!(events::follow_all))
+        .routes(routes!(socket::open_socket))
+        .routes(routes!(assets::upload::upload_asset, assets::list_assets))
+        .routes(routes!(assets::download::download_asset, assets::download::look_at_asset))
+        .routes(routes!(models::list_models))
+        .routes(routes!(workers::list_workers))
+        .routes(routes!(system::load_system))
+        .routes(routes!(keys::list_keys, keys::create_key))
+        .routes(routes!(keys::delete_key))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::render_metrics))
+        .routes(routes!(docs::openapi))
+}
+
+/// Returns the whole front door.
+pub(crate) fn router(api: Arc<Api>) -> Router {
+    let (documented, _) = routes().split_for_parts();
+    documented
+        .merge(docs::pages())
+        .layer(DefaultBodyLimit::max(api.config.max_upload_bytes.saturating_add(FORM_BYTES)))
+        .layer(from_fn_with_state(Arc::clone(&api), access::guard))
+        .layer(from_fn_with_state(Arc::clone(&api), cross_origin::guard))
+        .layer(from_fn_with_state(Arc::clone(&api), finish::finish))
+        .with_state(api)
+}

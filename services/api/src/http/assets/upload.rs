@@ -1,0 +1,144 @@
+//! Uploads: pictures, by multipart form or as base64 in JSON. What they are is decided by their bytes, never by their name.
+
+use std::sync::Arc;
+
+use ::assets::picture::{Limits, inspect};
+use axum::{
+    Extension, Json,
+    body::Bytes,
+    extract::{
+        FromRequest, Multipart, Request, State,
+        multipart::{Field, MultipartError},
+    },
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use bytes::BytesMut;
+use contract::{
+    asset::{Asset, UploadAsset},
+    problem::{Problem, ProblemCode},
+};
+use tokio::time::timeout;
+
+use crate::{
+    db::NewAsset,
+    http::{
+        Api,
+        access::Caller,
+        body::{PATIENCE, is_json, media_type, read_json, too_large},
+        problem::Error,
+    },
+};
+
+/// The name of the one field of the form.
+const FIELD: &str = "file";
+/// JSON around the base64.
+const JSON_BYTES: usize = 1024;
+/// Base64 as the world writes it: with or without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// A multipart form with one file.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "only described: the form is read piece by piece")]
+pub(crate) struct UploadForm {
+    /// The picture.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+/// Stores a picture: PNG, JPEG or WebP.
+#[utoipa::path(post, path = "/api/assets", tag = "assets",
+    request_body(content((UploadForm = "multipart/form-data"), (UploadAsset = "application/json"))),
+    responses(
+        (status = 201, description = "The stored file.", body = Asset, headers(("Location" = String))),
+        (status = 422, description = "It is no picture that can be used, or too large in pixels.",
+            content_type = "application/problem+json", body = Problem),
+    ))]
+pub(crate) async fn upload_asset(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Error> {
+    let bytes = if is_json(request.headers()) {
+        from_json(&api, request).await?
+    } else if media_type(request.headers()) == "multipart/form-data" {
+        from_form(&api, request).await?
+    } else {
+        let detail =
+            "send the picture as multipart/form-data with the field `file`, or as JSON: {\"data\":\"<base64>\"}";
+        return Err(Error::new(ProblemCode::UnsupportedMediaType, detail));
+    };
+    // Nothing is stored before it is known what it is.
+    let limits = Limits { pixels: api.config.max_picture_pixels, ..Limits::default() };
+    let picture = inspect(&bytes, &limits).map_err(|error| Error::invalid_field("/data", error.to_string()))?;
+    let file = api.assets.put(picture.media_type, bytes).await?;
+    let new = NewAsset { file, job_id: None, parents: Vec::new(), owner: caller.owner, created_at: api.clock.now() };
+    api.db.insert_asset(&new).await?;
+    let location = format!("/api/assets/{}", new.file.id);
+    let asset = Asset { file: new.file, job_id: None, parents: Vec::new(), created_at: new.created_at };
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(asset)).into_response())
+}
+
+async fn from_json(api: &Api, request: Request) -> Result<Bytes, Error> {
+    let most_bytes = api.config.max_upload_bytes;
+    let (parts, body) = request.into_parts();
+    let body = read_json(&parts.headers, body, most_bytes / 3 * 4 + JSON_BYTES).await?;
+    let upload: UploadAsset = api.schemas.read("UploadAsset", &body)?;
+    drop(body);
+    let base64 = match upload.data.strip_prefix("data:") {
+        Some(url) => url.split_once(";base64,").map(|(_, base64)| base64),
+        None => Some(upload.data.as_str()),
+    };
+    let decoded = base64.and_then(|base64| BASE64.decode(base64.trim()).ok());
+    let Some(decoded) = decoded else {
+        return Err(Error::invalid_field("/data", "data must be base64, or a data: URL with base64"));
+    };
+    if decoded.len() > most_bytes {
+        return Err(too_large(most_bytes));
+    }
+    Ok(decoded.into())
+}
+
+async fn from_form(api: &Api, request: Request) -> Result<Bytes, Error> {
+    let malformed = |detail: &str| Error::new(ProblemCode::MalformedRequest, detail);
+    let form = Multipart::from_request(request, &()).await;
+    let mut form = form.map_err(|_| malformed("the form has no boundary that can be read in its Content-Type"))?;
+    let mut file = None;
+    while let Some(field) = in_time(form.next_field()).await? {
+        match field.name() {
+            Some(FIELD) if file.is_none() => file = Some(read_file(field, api.config.max_upload_bytes).await?),
+            Some(FIELD) => return Err(Error::invalid_field(FIELD, "send one file at a time")),
+            _ => return Err(Error::invalid_field(FIELD, "the form must have one field, `file`, and no other")),
+        }
+    }
+    file.ok_or_else(|| Error::invalid_field(FIELD, "file is required: the picture"))
+}
+
+async fn read_file(mut field: Field<'_>, most_bytes: usize) -> Result<Bytes, Error> {
+    let mut whole = BytesMut::new();
+    while let Some(piece) = in_time(field.chunk()).await? {
+        if whole.len() + piece.len() > most_bytes {
+            return Err(too_large(most_bytes));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
+
+async fn in_time<T>(step: impl Future<Output = Result<T, MultipartError>>) -> Result<T, Error> {
+    match timeout(PATIENCE, step).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(Error::new(ProblemCode::TooLarge, "the form is too large"))
+        }
+        Ok(Err(_)) => Err(Error::new(ProblemCode::MalformedRequest, "the form is broken, or it broke off")),
+        Err(_) => Err(Error::new(ProblemCode::MalformedRequest, "the form did not come to its end in time")),
+    }
+}

@@ -1,0 +1,230 @@
+//! Every answer that is not a success: `application/problem+json`, with the request's id.
+//!
+//! A route returns an [`Error`]; the outermost layer turns it into the document, because only that layer knows the request.
+
+use std::sync::Arc;
+
+use axum::{
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use contract::problem::{FieldError, Fix, Problem, ProblemCode};
+use serde_json::{Map, Value};
+
+/// The media type of a problem.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+/// After how many seconds a client may try again what did not work for a reason that passes.
+const RETRY_AFTER_S: u64 = 2;
+
+/// What a route answers when it cannot do what it was asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Error(Box<Draft>);
+
+/// A problem that does not know its request yet.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub(crate) code: ProblemCode,
+    pub(crate) detail: String,
+    pub(crate) errors: Vec<FieldError>,
+    pub(crate) fix: Vec<Fix>,
+    pub(crate) headers: HeaderMap,
+    /// Why, for the log only.
+    pub(crate) cause: Option<Arc<anyhow::Error>>,
+}
+
+impl Error {
+    /// Returns a problem of this class; `detail` says what is wrong with this request and what to do next.
+    pub(crate) fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let (errors, fix) = (Vec::new(), Vec::new());
+        Self(Box::new(Draft { code, detail, errors, fix, headers: HeaderMap::new(), cause: None }))
+    }
+
+    /// Returns the problem that these fields are wrong.
+    pub(crate) fn invalid(errors: Vec<FieldError>, fix: Vec<Fix>) -> Self {
+        let detail = match errors.as_slice() {
+            [only] => only.detail.clone(),
+            several => format!("{} fields are wrong: see errors", several.len()),
+        };
+        let mut error = Self::new(ProblemCode::InvalidField, detail);
+        error.0.errors = errors;
+        error.0.fix = fix;
+        error
+    }
+
+    /// Returns the problem that one field, query parameter or header is wrong.
+    pub(crate) fn invalid_field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }], Vec::new())
+    }
+
+    /// Returns the problem that there is no such thing.
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(ProblemCode::NotFound, detail)
+    }
+
+    /// Returns the problem that the state of a thing does not allow it.
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(ProblemCode::Conflict, detail)
+    }
+
+    /// Returns the problem that we do not understand what happened. The client does not learn the cause.
+    pub(crate) fn internal(cause: impl Into<anyhow::Error>) -> Self {
+        let detail = "something went wrong here; the log has the cause under this request_id";
+        Self::new(ProblemCode::Internal, detail).because(cause)
+    }
+
+    /// Returns the problem that something which we need does not answer at the moment.
+    pub(crate) fn unavailable(what: &str, cause: impl Into<anyhow::Error>) -> Self {
+        let detail = format!("{what} does not answer at the moment; try again in a few seconds");
+        Self::new(ProblemCode::Unavailable, detail).retry_after().because(cause)
+    }
+
+    /// Names the field that is wrong, on a problem of another class than `invalid_field`.
+    pub(crate) fn at(mut self, pointer: &str) -> Self {
+        self.0.errors.push(FieldError { pointer: pointer.to_owned(), detail: self.0.detail.clone() });
+        self
+    }
+
+    /// Adds a remedy: set this field to this value.
+    pub(crate) fn fix(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.0.fix.push(set(field, value.into()));
+        self
+    }
+
+    /// Says when to try again.
+    pub(crate) fn retry_after(self) -> Self {
+        self.header(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S))
+    }
+
+    /// Adds a header to the answer.
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.insert(name, value);
+        self
+    }
+
+    /// Returns the class and the sentence, for the WebSocket.
+    pub(crate) fn into_words(self) -> (ProblemCode, String) {
+        (self.0.code, self.0.detail)
+    }
+
+    fn because(mut self, cause: impl Into<anyhow::Error>) -> Self {
+        self.0.cause = Some(Arc::new(cause.into()));
+        self
+    }
+}
+
+/// Returns the remedy that sets one field.
+pub(crate) fn set(field: &str, value: Value) -> Fix {
+    Fix { set: Map::from_iter([(field.to_owned(), value)]) }
+}
+
+impl Draft {
+    /// Returns the document for this request.
+    pub(crate) fn problem(&self, instance: &str, request_id: &str) -> Problem {
+        Problem {
+            kind: format!("urn:atelier:problem:{}", name(self.code)),
+            title: title(self.code).to_owned(),
+            status: status(self.code).as_u16(),
+            code: self.code,
+            detail: self.detail.clone(),
+            instance: instance.to_owned(),
+            request_id: request_id.to_owned(),
+            errors: self.errors.clone(),
+            fix: self.fix.clone(),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = status(self.0.code).into_response();
+        response.headers_mut().extend(self.0.headers.clone());
+        response.extensions_mut().insert(*self.0);
+        response
+    }
+}
+
+impl From<crate::db::Error> for Error {
+    fn from(error: crate::db::Error) -> Self {
+        match error {
+            crate::db::Error::Query { .. } => Self::unavailable("the database", error),
+            _ => Self::internal(error),
+        }
+    }
+}
+
+impl From<queue::Error> for Error {
+    fn from(error: queue::Error) -> Self {
+        if error.is_outage() { Self::unavailable("the queue", error) } else { Self::internal(error) }
+    }
+}
+
+/// Returns the HTTP status of a class.
+pub(crate) fn status(code: ProblemCode) -> StatusCode {
+    match code {
+        ProblemCode::MalformedRequest => StatusCode::BAD_REQUEST,
+        ProblemCode::Unauthorized => StatusCode::UNAUTHORIZED,
+        ProblemCode::Forbidden | ProblemCode::OriginRefused => StatusCode::FORBIDDEN,
+        ProblemCode::NotFound => StatusCode::NOT_FOUND,
+        ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ProblemCode::Conflict => StatusCode::CONFLICT,
+        ProblemCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ProblemCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ProblemCode::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
+        ProblemCode::HostRefused => StatusCode::MISDIRECTED_REQUEST,
+        ProblemCode::InvalidField | ProblemCode::UnknownModel | ProblemCode::IdempotencyMismatch => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        ProblemCode::QueueFull => StatusCode::TOO_MANY_REQUESTS,
+        ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ProblemCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// Returns the class of an answer that came from axum itself, by its status.
+pub(crate) fn draft_of(status: StatusCode) -> Box<Draft> {
+    let (code, detail) = match status {
+        StatusCode::NOT_FOUND => (ProblemCode::NotFound, "there is nothing under this path; /docs lists what there is"),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            ProblemCode::MethodNotAllowed,
+            "this path does not know this method; the Allow header lists those it knows",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => (ProblemCode::TooLarge, "the body is too large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            (ProblemCode::UnsupportedMediaType, "this path does not read this content type")
+        }
+        status if status.is_client_error() => (ProblemCode::MalformedRequest, "the request could not be understood"),
+        _ => (ProblemCode::Internal, "something went wrong here; the log has the cause under this request_id"),
+    };
+    Error::new(code, detail).0
+}
+
+fn title(code: ProblemCode) -> &'static str {
+    match code {
+        ProblemCode::MalformedRequest => "The request cannot be read",
+        ProblemCode::Unauthorized => "A key is needed",
+        ProblemCode::Forbidden => "The key does not allow this",
+        ProblemCode::OriginRefused => "This web page may not use the server",
+        ProblemCode::NotFound => "There is no such thing",
+        ProblemCode::MethodNotAllowed => "The path does not know this method",
+        ProblemCode::Conflict => "The state of the thing does not allow this",
+        ProblemCode::TooLarge => "The body is too large",
+        ProblemCode::UnsupportedMediaType => "The content type is not one that is read here",
+        ProblemCode::RangeNotSatisfiable => "The range is outside the file",
+        ProblemCode::HostRefused => "The server does not answer to this name",
+        ProblemCode::InvalidField => "A field is wrong",
+        ProblemCode::UnknownModel => "The model cannot be used",
+        ProblemCode::IdempotencyMismatch => "The idempotency key belongs to another request",
+        ProblemCode::QueueFull => "The queue is full",
+        ProblemCode::Internal => "Something went wrong here",
+        ProblemCode::Unavailable => "Something that is needed does not answer",
+    }
+}
+
+/// Returns the name that stands in JSON.
+fn name(code: ProblemCode) -> String {
+    match serde_json::to_value(code) {
+        Ok(Value::String(name)) => name,
+        _ => String::new(),
+    }
+}

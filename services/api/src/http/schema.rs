@@ -1,0 +1,128 @@
+//! Checks bodies against the schemas of the API document, so that what is documented is what is enforced.
+
+mod nearest;
+mod words;
+
+use std::collections::HashMap;
+
+use anyhow::Context as _;
+use contract::{
+    problem::{FieldError, ProblemCode},
+    spec::{JobKind, JobSpec},
+};
+use jsonschema::Validator;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+pub(crate) use nearest::nearest;
+
+use super::{json, problem::Error};
+
+/// The compiled schemas of every body that a route takes.
+pub(crate) struct Schemas(HashMap<String, Schema>);
+
+struct Schema {
+    validator: Validator,
+    /// The schema without references, to look bounds up.
+    rules: Value,
+}
+
+impl Schemas {
+    /// Compiles the schemas of these names out of the API document.
+    pub(crate) fn compile<'a>(document: &Value, names: impl IntoIterator<Item = &'a str>) -> anyhow::Result<Self> {
+        let compile = |name: &'a str| {
+            let root = json!({ "$ref": format!("#/components/schemas/{name}"), "components": document["components"] });
+            let doing = || format!("could not compile the schema {name} of the API document: this is a bug");
+            let rules = jsonschema::dereference(&root).with_context(doing)?;
+            let validator = jsonschema::validator_for(&root).map_err(|error| error.to_owned()).with_context(doing)?;
+            Ok((name.to_owned(), Schema { validator, rules }))
+        };
+        names.into_iter().map(compile).collect::<anyhow::Result<_>>().map(Self)
+    }
+
+    /// Reads a body of this type; a problem names everything that is wrong with it at once.
+    pub(crate) fn read<T: DeserializeOwned>(&self, name: &str, body: &[u8]) -> Result<T, Error> {
+        let value = json::parse(body).map_err(|detail| Error::new(ProblemCode::MalformedRequest, detail))?;
+        self.check(name, value)
+    }
+
+    /// Reads a whole job, whose `kind` decides which other fields there are.
+    pub(crate) fn read_job(&self, body: &[u8]) -> Result<JobSpec, Error> {
+        let mut value = json::parse(body).map_err(|detail| Error::new(ProblemCode::MalformedRequest, detail))?;
+        let kinds = JobKind::ALL.iter().map(|kind| kind.as_str());
+        let listed = kinds.clone().collect::<Vec<_>>().join(", ");
+        let Some(fields) = value.as_object_mut() else {
+            return Err(Error::invalid_field("", "the body must be an object"));
+        };
+        let Some(kind) = fields.remove("kind") else {
+            return Err(Error::invalid_field("/kind", format!("kind is required: one of {listed}")));
+        };
+        let word = kind.as_str().unwrap_or_default();
+        let Ok(kind) = word.parse() else {
+            let error = Error::invalid_field("/kind", format!("kind must be one of {listed}"));
+            return Err(match nearest(word, kinds) {
+                Some(near) => error.fix("kind", near),
+                None => error,
+            });
+        };
+        self.check_spec(kind, value)
+    }
+
+    /// Reads the fields of a job of this kind.
+    pub(crate) fn read_spec(&self, kind: JobKind, body: &[u8]) -> Result<JobSpec, Error> {
+        let value = json::parse(body).map_err(|detail| Error::new(ProblemCode::MalformedRequest, detail))?;
+        self.check_spec(kind, value)
+    }
+
+    fn check_spec(&self, kind: JobKind, fields: Value) -> Result<JobSpec, Error> {
+        match kind {
+            JobKind::TextToImage => self.check(schema_of(kind), fields).map(JobSpec::TextToImage),
+        }
+    }
+
+    fn check<T: DeserializeOwned>(&self, name: &str, mut value: Value) -> Result<T, Error> {
+        let Some(schema) = self.0.get(name) else {
+            return Err(Error::internal(anyhow::anyhow!("there is no schema {name}: this is a bug")));
+        };
+        let mut errors = Vec::new();
+        find_nul("", &value, &mut errors);
+        let (wrong, fix) = words::explain(&schema.rules, schema.validator.iter_errors(&value));
+        errors.extend(wrong);
+        if !errors.is_empty() {
+            return Err(Error::invalid(errors, fix));
+        }
+        json::unify_numbers(&mut value);
+        serde_path_to_error::deserialize(value).map_err(|error| {
+            let pointer = error.path().iter().map(|segment| format!("/{segment}")).collect::<String>();
+            Error::invalid_field(pointer, error.inner().to_string())
+        })
+    }
+}
+
+/// Returns the name of the schema that holds the fields of a kind of job.
+pub(crate) fn schema_of(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::TextToImage => "TextToImage",
+    }
+}
+
+/// Finds texts with the one character that JSON can say and PostgreSQL cannot hold.
+fn find_nul(place: &str, value: &Value, errors: &mut Vec<FieldError>) {
+    if errors.len() >= words::MOST_ERRORS {
+        return;
+    }
+    match value {
+        Value::String(text) if text.contains('\0') => {
+            let name = place.rsplit('/').next().unwrap_or_default();
+            let detail = format!("{name} must not contain the character U+0000");
+            errors.push(FieldError { pointer: place.to_owned(), detail });
+        }
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(at, value)| find_nul(&format!("{place}/{at}"), value, errors));
+        }
+        Value::Object(map) => {
+            map.iter().for_each(|(name, value)| find_nul(&words::pointer(place, name), value, errors));
+        }
+        _ => {}
+    }
+}
