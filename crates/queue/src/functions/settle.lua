@@ -4,10 +4,12 @@
 -- Returns how many jobs were forgotten.
 local function settle(keys, args)
   local count = 0
+  local entries = {}
+  for i = 2, #keys do entries[i - 1] = args[2 * i - 2] end
+  redis.call('XACK', keys[1], 'api', unpack(entries))
+  redis.call('XDEL', keys[1], unpack(entries))
   for i = 2, #keys do
-    local generation, done_entry = args[2 * i - 3], args[2 * i - 2]
-    redis.call('XACK', keys[1], 'api', done_entry)
-    redis.call('XDEL', keys[1], done_entry)
+    local generation = args[2 * i - 3]
     local known = redis.call('HMGET', keys[i], 'generation', 'state', 'lane', 'entry')
     if known[1] == generation then
       -- It lives again only if an older image of the data came back between the commit and this call.

@@ -8,7 +8,7 @@ use redis::FromRedisValue;
 use super::{
     operation::Request,
     oracle::Foretold,
-    world::{Held, LEASE_MS, World, lane_of_model},
+    world::{Held, LEASE_MS, RowState, World, lane_of_model},
 };
 use crate::ground::{failure, progress, result};
 
@@ -144,7 +144,12 @@ impl World {
         let after = self.look().await;
         if is_running {
             assert_eq!(after.state(held.id), outcome.as_str());
-            self.accepted.push((held.id, outcome, self.losses));
+            // A generation that came back with an older image ends unheard: SQL has a newer one, and the job runs again.
+            let row = self.row(held.id);
+            if hash.is_some_and(|hash| hash.generation == row.generation) && row.state == RowState::Published {
+                let losses = self.losses;
+                self.accepted.push((held.id, outcome, losses));
+            }
         } else {
             assert_eq!(after.jobs, before.jobs, "somebody who does not hold the job changed it");
         }
