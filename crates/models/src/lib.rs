@@ -1,4 +1,11 @@
 //! Model files on disk: scan, headers of safetensors and GGUF, sidecars.
+//!
+//! ```text
+//! <models_dir>/checkpoints/**/*.safetensors, *.gguf    a model in one file; its id is the path below checkpoints, without ending
+//! <models_dir>/checkpoints/**/*.json                   a model of several files, named by paths relative to the .json
+//! ```
+//! Every file is judged by its content, here, before any C++ sees it: parsers of model files have been the way into other
+//! servers, and most broken files are downloads that went wrong, which deserves better words than a crash.
 
 pub mod header;
 mod library;

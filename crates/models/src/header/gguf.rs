@@ -1,0 +1,157 @@
+//! The header of a GGUF file: metadata, then a line for each tensor. At least as strict as GGML's own reader, since what that one
+//! refuses goes to a second reader that checks nothing.
+
+use std::io::Read;
+
+use contract::model::ModelFormat;
+
+use super::{
+    Error, Header, ggml_type,
+    names::{LONGEST_NAME_BYTES, Names},
+    source::Source,
+};
+
+pub(super) const NAME: &str = "GGUF";
+pub(super) const MAGIC: &[u8] = b"GGUF";
+
+const MOST_DIMENSIONS: u32 = 5;
+const LONGEST_DIMENSION: u64 = 1 << 40;
+const USUAL_ALIGNMENT: u64 = 32;
+const LARGEST_ALIGNMENT: u64 = 1 << 20;
+const STRING: u32 = 8;
+const ARRAY: u32 = 9;
+const U32: u32 = 4;
+
+/// What the metadata says that matters here.
+struct Metadata {
+    architecture: Option<String>,
+    alignment: u64,
+    is_language_model: bool,
+}
+
+pub(super) fn read(mut source: Source<impl Read>) -> Result<Header, Error> {
+    source.array::<4>()?;
+    let version = source.u32()?;
+    if !matches!(version, 2 | 3) {
+        return Err(source.broken(format!("it is of version {version}; 2 and 3 can be read")));
+    }
+    let (tensors, entries) = (source.u64()?, source.u64()?);
+    if tensors == 0 || !Names::can_be(tensors) || !Names::can_be(entries) {
+        return Err(source.broken(format!("{tensors} tensors and {entries} entries of metadata make no sense")));
+    }
+    let metadata = read_metadata(&mut source, entries)?;
+    let data_bytes = read_tensors(&mut source, tensors, metadata.alignment)?;
+    let data_start = source.read_bytes().next_multiple_of(metadata.alignment);
+    let expected_bytes = data_start.saturating_add(data_bytes);
+    if expected_bytes > source.size_bytes() {
+        return Err(source.truncated(expected_bytes));
+    }
+    Ok(Header {
+        format: ModelFormat::Gguf,
+        size_bytes: source.size_bytes(),
+        tensors,
+        architecture: metadata.architecture,
+        is_language_model: metadata.is_language_model,
+    })
+}
+
+fn read_metadata(source: &mut Source<impl Read>, entries: u64) -> Result<Metadata, Error> {
+    let mut metadata = Metadata { architecture: None, alignment: USUAL_ALIGNMENT, is_language_model: false };
+    let mut keys = Names::default();
+    for _ in 0..entries {
+        let key = source.text("a key", LONGEST_NAME_BYTES as u64)?;
+        let kind = source.u32()?;
+        match (key.as_str(), kind) {
+            ("general.architecture", STRING) => {
+                metadata.architecture = Some(source.text("the architecture", LONGEST_NAME_BYTES as u64)?);
+            }
+            ("general.alignment", U32) => metadata.alignment = read_alignment(source)?,
+            ("general.architecture" | "general.alignment", _) => {
+                return Err(source.broken(format!("{key} is of the wrong type")));
+            }
+            _ => skip_value(source, kind)?,
+        }
+        // What reads and writes words has a vocabulary and a length of context; what paints has neither.
+        metadata.is_language_model |= key.starts_with("tokenizer.ggml.") || key.ends_with(".context_length");
+        keys.add(key).map_err(|problem| source.broken(problem))?;
+    }
+    Ok(metadata)
+}
+
+fn read_alignment(source: &mut Source<impl Read>) -> Result<u64, Error> {
+    let alignment = u64::from(source.u32()?);
+    if !alignment.is_power_of_two() || alignment > LARGEST_ALIGNMENT {
+        return Err(source.broken(format!("the alignment {alignment} makes no sense")));
+    }
+    Ok(alignment)
+}
+
+fn skip_value(source: &mut Source<impl Read>, kind: u32) -> Result<(), Error> {
+    match kind {
+        STRING => skip_text(source),
+        ARRAY => {
+            let (kind, count) = (source.u32()?, source.u64()?);
+            if kind == STRING {
+                // Each of them takes eight bytes at least, so the end of the header bounds this.
+                return (0..count).try_for_each(|_| skip_text(source));
+            }
+            let bytes = number_bytes(source, kind)?;
+            source.skip(count.saturating_mul(bytes))
+        }
+        _ => {
+            let bytes = number_bytes(source, kind)?;
+            source.skip(bytes)
+        }
+    }
+}
+
+fn skip_text(source: &mut Source<impl Read>) -> Result<(), Error> {
+    let length = source.u64()?;
+    source.skip(length)
+}
+
+/// Returns how many bytes a number of this type takes: everything but texts and arrays.
+fn number_bytes(source: &Source<impl Read>, kind: u32) -> Result<u64, Error> {
+    match kind {
+        0 | 1 | 7 => Ok(1),
+        2 | 3 => Ok(2),
+        4..=6 => Ok(4),
+        10..=12 => Ok(8),
+        _ => Err(source.broken(format!("there are no values of type {kind}"))),
+    }
+}
+
+/// Returns how many bytes all tensors take.
+fn read_tensors(source: &mut Source<impl Read>, tensors: u64, alignment: u64) -> Result<u64, Error> {
+    let mut names = Names::default();
+    let mut end = 0_u64;
+    for _ in 0..tensors {
+        let name = source.text("the name of a tensor", LONGEST_NAME_BYTES as u64)?;
+        let wrong = |source: &Source<_>, problem: &str| source.broken(format!("the tensor {name} {problem}"));
+        let bytes = read_shape(source)?.ok_or_else(|| wrong(source, "has a size that makes no sense"))?;
+        if source.u64()? != end {
+            return Err(wrong(source, "does not begin where the one before it ends"));
+        }
+        let padded = bytes.checked_next_multiple_of(alignment);
+        end = padded.and_then(|bytes| end.checked_add(bytes)).ok_or_else(|| wrong(source, "is too large"))?;
+        names.add(name).map_err(|problem| source.broken(problem))?;
+    }
+    Ok(end)
+}
+
+/// Returns how many bytes a tensor takes; none if nothing can have that shape.
+fn read_shape(source: &mut Source<impl Read>) -> Result<Option<u64>, Error> {
+    let dimensions = source.u32()?;
+    if dimensions > MOST_DIMENSIONS {
+        return Ok(None);
+    }
+    let (mut numbers, mut row) = (Some(1_u64), 1);
+    for place in 0..dimensions {
+        let length = source.u64()?;
+        row = if place == 0 { length } else { row };
+        let is_sane = (1..=LONGEST_DIMENSION).contains(&length);
+        numbers = numbers.filter(|_| is_sane).and_then(|numbers| numbers.checked_mul(length));
+    }
+    let block = ggml_type::find(source.u32()?).filter(|block| row % block.numbers == 0);
+    Ok(numbers.zip(block).and_then(|(numbers, block)| (numbers / block.numbers).checked_mul(block.bytes)))
+}

@@ -1,0 +1,11 @@
+//! The library of models at its door: true files, files that went wrong, files that mean harm.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod build;
+mod gguf;
+mod library;
+mod memory;
+mod noise;
+mod safetensors;
+mod sidecar;
+mod strangers;
