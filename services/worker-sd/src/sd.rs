@@ -268,11 +268,12 @@ fn refuse(error: models::Error) -> EngineError {
     let message = error.to_string();
     let remedy = match error {
         models::Error::Unknown { nearest, .. } if !nearest.is_empty() => {
-            Some(format!("choose one that is there, for example {}", nearest.join(", ")))
+            format!("choose one that is there, for example {}", nearest.join(", "))
         }
-        models::Error::Unknown { .. } => Some("choose one that is there".to_owned()),
-        models::Error::Broken { remedy, .. } => Some(remedy),
-        _ => None,
+        models::Error::Unknown { .. } => "choose one that is there".to_owned(),
+        models::Error::Broken { remedy, .. } => remedy,
+        // A folder that cannot be read now may be there again at the next attempt.
+        other => return EngineError::Engine { message: format!("{:#}", anyhow::Error::from(other)) },
     };
-    EngineError::Rejected { message, remedy }
+    EngineError::Rejected { message, remedy: Some(remedy) }
 }

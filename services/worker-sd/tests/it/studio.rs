@@ -117,11 +117,11 @@ pub(crate) fn pid(process_id: u32) -> Pid {
 
 /// Returns the program sd-engine: `ATELIER_SD_ENGINE`, else where `cargo xtask engines` leaves it.
 pub(crate) fn program() -> PathBuf {
-    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cache")));
-    let program = match env::var_os("ATELIER_SD_ENGINE") {
-        Some(program) => PathBuf::from(program),
-        None => cache.unwrap().join("atelier/engines/sd-engine"),
-    };
+    let program = env::var_os("ATELIER_SD_ENGINE").map_or_else(
+        // This program lies in target/<profile>/deps.
+        || env::current_exe().unwrap().ancestors().nth(3).unwrap().join("sd-engine"),
+        PathBuf::from,
+    );
     assert!(program.is_file(), "there is no {}: run `cargo xtask engines`, which builds it", program.display());
     program
 }
