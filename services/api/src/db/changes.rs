@@ -15,7 +15,6 @@ use super::{
 
 /// What became of the wish to cancel a job.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one is made a request, and taken apart at once")]
 pub enum CancelRequest {
     /// There is no such job.
     Absent,
@@ -29,7 +28,6 @@ pub enum CancelRequest {
 
 /// What became of the wish for another try.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one is made a request, and taken apart at once")]
 pub enum RetryRequest {
     /// There is no such job.
     Absent,
@@ -41,7 +39,6 @@ pub enum RetryRequest {
 
 /// What became of the wish to move a job.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one is made a request, and taken apart at once")]
 pub enum MoveRequest {
     /// There is no such job.
     Absent,

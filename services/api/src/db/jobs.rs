@@ -52,7 +52,6 @@ pub struct NewJob {
 
 /// What became of a submission.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one is made a request, and taken apart at once")]
 pub enum Submitted {
     /// It is on record.
     New(Job),

@@ -60,9 +60,7 @@ impl Db {
         if moved == 0 {
             return Ok(false);
         }
-        for sighting in sightings {
-            apply(&mut tx, sighting).await?;
-        }
+        apply_all(&mut tx, sightings).await?;
         tx.commit().await?;
         Ok(true)
     }
@@ -70,11 +68,20 @@ impl Db {
     /// Applies what the queue itself knows of jobs, where events were missed.
     pub(crate) async fn apply_sightings(&self, sightings: &[Sighting]) -> Result<(), Error> {
         let mut tx = self.begin("record what the queue knows").await?;
-        for sighting in sightings {
-            apply(&mut tx, sighting).await?;
-        }
+        apply_all(&mut tx, sightings).await?;
         tx.commit().await
     }
+}
+
+async fn apply_all(tx: &mut Writing, sightings: &[Sighting]) -> Result<(), Error> {
+    let mut sightings: Vec<&Sighting> = sightings.iter().collect();
+    // What happened to one job stays in order. Jobs go by their ids, as wherever several are written in one
+    // transaction, so that two instances cannot wait for each other.
+    sightings.sort_by_key(|sighting| sighting.job_id);
+    for sighting in sightings {
+        apply(tx, sighting).await?;
+    }
+    Ok(())
 }
 
 async fn apply(tx: &mut Writing, sighting: &Sighting) -> Result<(), Error> {

@@ -68,6 +68,7 @@ async fn look(shared: &Shared, memory: &mut Memory, was_asked: bool) -> Result<(
         memory.run_id = Some(run_id);
         memory.reconciled = Some(Instant::now());
         shared.queue_outage.end();
+        shared.prepared.cancel();
         shared.nudge.notify_one();
     } else if was_asked || is_due(memory.reconciled, RECONCILE_EVERY) {
         reconcile::run(shared, Trust::Recent).await?;

@@ -30,6 +30,7 @@ const LOOK_BACK_EVERY: Duration = Duration::from_secs(10);
 
 /// Projects until the dispatch stops.
 pub(super) async fn run(shared: Arc<Shared>) {
+    shared.until_prepared().await;
     let mut pause = Pause::new();
     while !shared.stop.is_cancelled() {
         match shared.parts.queue.done_reader(CONSUMER).await {

@@ -29,6 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Publishes until the dispatch stops.
 pub(super) async fn run(shared: Arc<Shared>) {
+    shared.until_prepared().await;
     let mut pause = Pause::new();
     let mut wait = LOOK_EVERY;
     loop {

@@ -24,6 +24,8 @@ const ENDS_KEPT: usize = 1024;
 pub(super) struct Shared {
     pub(super) parts: Parts,
     pub(super) stop: CancellationToken,
+    /// Fires once Valkey has its functions, and what it lost while nobody looked is put back.
+    pub(super) prepared: CancellationToken,
     /// There may be something to publish.
     pub(super) nudge: Notify,
     /// SQL and Valkey may differ.
@@ -45,6 +47,7 @@ impl Shared {
         Self {
             parts,
             stop,
+            prepared: CancellationToken::new(),
             nudge: Notify::new(),
             reconcile_soon: Notify::new(),
             window: tokio::sync::Mutex::default(),
@@ -69,6 +72,14 @@ impl Shared {
             Trouble::Queue(_) => self.queue_outage.begin(step, error),
             Trouble::Db(_) => self.db_outage.begin(step, error),
             Trouble::Assets(_) => self.assets_outage.begin(step, error),
+        }
+    }
+
+    /// Waits until Valkey is prepared, or the dispatch stops.
+    pub(super) async fn until_prepared(&self) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.prepared.cancelled() => {}
         }
     }
 

@@ -36,6 +36,7 @@ pub(super) struct Place {
 
 /// Watches until the dispatch stops.
 pub(super) async fn run(shared: Arc<Shared>) {
+    shared.until_prepared().await;
     let mut pause = Pause::new();
     while !shared.stop.is_cancelled() {
         if let Err(error) = follow(&shared, &mut pause).await {

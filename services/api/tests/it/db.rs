@@ -2,7 +2,7 @@
 
 mod assets;
 mod changes;
-mod ground;
+pub(crate) mod ground;
 mod jobs;
 mod keys;
 mod lists;

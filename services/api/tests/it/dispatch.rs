@@ -1,1 +1,10 @@
-//! The dispatch, with a real Valkey.
+//! The dispatch, with a real Valkey and workers that the tests play themselves.
+
+mod cancelling;
+mod ends;
+mod instances;
+mod order;
+mod outages;
+mod recovery;
+mod sweeping;
+mod world;
