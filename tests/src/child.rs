@@ -42,7 +42,8 @@ impl Child {
         }
         command.envs(settings.iter().map(|(key, value)| (key, value))).current_dir(folder).stdin(Stdio::null());
         command.stdout(file.try_clone()?).stderr(file);
-        let process = spawner::spawn(command).with_context(|| format!("could not start {}", programs::name(program)))?;
+        let process =
+            spawner::spawn(command).with_context(|| format!("could not start {}", programs::name(program)))?;
         processes::note(process.id());
         Ok(Self { name: name.to_owned(), process, log })
     }

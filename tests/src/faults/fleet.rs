@@ -29,7 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long anything may take until it is of use, or until it has stopped.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How old a file without a record must be before the sweep takes it: longer than any worker is stopped here.
-const SWEEP_AFTER_S: u64 = 6;
+pub const SWEEP_AFTER: Duration = Duration::from_secs(6);
 
 /// A part of the system that the supervisor looks after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,12 +81,18 @@ impl Setup {
         set("VALKEY_URL", valkey.url());
         set("LEASE_MS", LEASE.as_millis().to_string());
         set("BACKOFF_MS", "100".to_owned());
-        set("SWEEP_AFTER_S", SWEEP_AFTER_S.to_string());
+        set("SWEEP_AFTER_S", SWEEP_AFTER.as_secs().to_string());
         set("THREADS", "1".to_owned());
         let workers = match options.engine {
             Engine::Scripted(step) => {
                 set("ENGINE", "scripted".to_owned());
                 set("SCRIPTED_STEP_MS", step.as_millis().to_string());
+                // The scripted engine takes any name for a model; these are names that the API accepts.
+                testkit::tiny_models::write_sd(&folder.join("models"))?;
+                let checkpoints = folder.join("models/checkpoints");
+                for another in ["second.json", "third.json"] {
+                    std::fs::copy(checkpoints.join("smoke.json"), checkpoints.join(another))?;
+                }
                 WORKERS
             }
             Engine::StableDiffusion => {

@@ -115,15 +115,17 @@ async fn submit_all(client: Client, options: Options, mut chance: Rng) -> anyhow
         let cancel_after = (chance.f64() < 0.08).then(|| Duration::from_millis(chance.u64(0..400)));
 
         let key = format!("{run:08x}-{number}");
-        let id = submit(&client, &key, &picture).await?;
+        let priority = chance.choice(["interactive", "normal", "normal", "batch"]).unwrap_or("normal");
+        let request = Request { path: format!("/api/workflows/text_to_image?priority={priority}"), key, picture };
+        let id = submit(&client, &request).await?;
         let submission = Submission { prompt, manner, pictures, id, is_cancelled: cancel_after.is_some() };
         with(&accepted, |accepted| accepted.submissions.push(submission));
         if is_repeated {
-            let again = submit(&client, &key, &picture).await?;
+            let again = submit(&client, &request).await?;
             with(&accepted, |accepted| {
                 accepted.repetitions += 1;
                 if again != id {
-                    accepted.doubled.push(format!("the key {key} led to {id} and then to {again}"));
+                    accepted.doubled.push(format!("the key {} led to {id} and then to {again}", request.key));
                 }
             });
         }
@@ -153,11 +155,18 @@ async fn models(client: &Client) -> anyhow::Result<Vec<String>> {
     Ok(ids)
 }
 
+/// A submission as it is sent, once or more often.
+struct Request {
+    path: String,
+    key: String,
+    picture: Value,
+}
+
 /// Submits until the API answers, as a careful client does: always under the same key.
-async fn submit(client: &Client, key: &str, picture: &Value) -> anyhow::Result<JobId> {
+async fn submit(client: &Client, Request { path, key, picture }: &Request) -> anyhow::Result<JobId> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
-        let request = client.request(Method::POST, "/api/workflows/text_to_image");
+        let request = client.request(Method::POST, path);
         let answer = match request {
             Ok(request) => request.header("Idempotency-Key", key).json(picture).send().await,
             // There is no address while the API starts.
@@ -229,10 +238,9 @@ impl Manner {
             Self::ManyPictures => (1, 6, 512),
             _ => (chance.choice([2, 5, 5, 10]).unwrap_or(5), 1, 64),
         };
-        let priority = chance.choice(["interactive", "normal", "normal", "batch"]).unwrap_or("normal");
         let model = &models[chance.usize(..models.len())];
         let picture = json!({
-            "prompt": prompt, "model": model, "priority": priority, "seed": chance.u32(..), "cfg_scale": 1.0,
+            "prompt": prompt, "model": model, "seed": chance.u32(..), "cfg_scale": 1.0,
             "steps": steps, "batch_count": pictures, "width": side_px, "height": side_px,
         });
         (prompt, picture)

@@ -8,13 +8,17 @@ use std::{
 
 use anyhow::Context;
 use contract::spec::WorkerKind;
+use rustix::process::Signal;
 
 use super::{
     audit::Audit,
-    fleet::Fleet,
+    fleet::{Fleet, SWEEP_AFTER, Service},
     report::{Finding, Wrong},
 };
 use crate::wait;
+
+/// How long the API may take to stop, to start and to sweep.
+const SWEEP_LIMIT: Duration = Duration::from_secs(20);
 
 /// Lists what is left, after waiting for it to go, and after everything was stopped.
 pub async fn check(fleet: &Fleet, audit: &Audit, limit: Duration) -> anyhow::Result<Vec<Finding>> {
@@ -24,14 +28,25 @@ pub async fn check(fleet: &Fleet, audit: &Audit, limit: Duration) -> anyhow::Res
         Ok(none) => none,
         Err(_) => list_entries(fleet).await?,
     };
-    let files = wait::until(limit, "the sweep", || async { list_files(fleet, audit).await.ok().filter(Vec::is_empty) });
-    let files = match files.await {
-        Ok(none) => none,
-        Err(_) => list_files(fleet, audit).await?,
-    };
+    let files = sweep(fleet, audit).await?;
     let processes = fleet.stop().await;
     let all = entries.into_iter().chain(files).chain(processes);
     Ok(all.map(|what| Finding::new(Wrong::Orphaned, what)).collect())
+}
+
+/// Lets the API sweep, which it does at its start, once everything is old enough; returns the files that are left.
+async fn sweep(fleet: &Fleet, audit: &Audit) -> anyhow::Result<Vec<String>> {
+    if list_files(fleet, audit).await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    tokio::time::sleep(SWEEP_AFTER).await;
+    fleet.signal(Service::Api, Signal::TERM);
+    let swept =
+        wait::until(SWEEP_LIMIT, "the sweep", || async { list_files(fleet, audit).await.ok().filter(Vec::is_empty) });
+    match swept.await {
+        Ok(none) => Ok(none),
+        Err(_) => list_files(fleet, audit).await,
+    }
 }
 
 /// Lists what is in Valkey although no job is open.
