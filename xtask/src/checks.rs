@@ -11,7 +11,7 @@ use anyhow::bail;
 
 use crate::{
     binaries::{Binaries, Profile},
-    codegen, engines, layers, program, setup, tidy,
+    codegen, engines, layers, mutants, program, setup, tidy, workspace,
 };
 
 use report::{Outcome, Report};
@@ -45,6 +45,8 @@ const SLOW: &[Part] = &[
     }),
     ("tests", || nextest::run(nextest::Scope::Everything)),
     ("queue on redis", nextest::run_queue_on_redis),
+    ("mutants", || mutants::run().map(Outcome::passed)),
+    ("faults", || workspace::run_faults(&["--seeds", "3"]).map(Outcome::passed)),
     ("schemathesis", || schemathesis::run().map(Outcome::passed)),
     ("demo", || smoke::run().map(Outcome::passed)),
 ];

@@ -74,7 +74,15 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
 pub(crate) fn describe(command: &Command) -> String {
     let program = PathBuf::from(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str());
-    std::iter::once(name).chain(command.get_args()).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+    std::iter::once(name).chain(command.get_args()).map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell wants it.
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let is_plain =
+        !word.is_empty() && word.chars().all(|letter| letter.is_alphanumeric() || "-_./:=,@+".contains(letter));
+    if is_plain { word.into_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
@@ -88,6 +96,12 @@ mod tests {
         assert!(error.contains("sh -c"), "{error}");
         assert!(error.contains("gone wrong"), "{error}");
         assert!(error.contains('3'), "{error}");
+    }
+
+    #[test]
+    fn a_command_can_be_typed_as_it_is_shown() {
+        let shown = describe(Command::new("/usr/bin/atelier").args(["submit", "a sailor's dawn", "--width", "256"]));
+        assert_eq!(shown, r"atelier submit 'a sailor'\''s dawn' --width 256");
     }
 
     #[test]

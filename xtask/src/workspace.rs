@@ -1,6 +1,6 @@
 //! Commands that are programs of their own in this workspace, because they need what the tool box should not be built with.
 
-use std::process::Command;
+use std::{ffi::OsStr, process::Command};
 
 use crate::{
     binaries::{Binaries, Profile},
@@ -15,11 +15,16 @@ pub(crate) struct Arguments {
     rest: Vec<String>,
 }
 
-/// `cargo xtask faults`: with debug assertions, because only then the API has places where it can be killed by name.
+/// `cargo xtask faults`.
 pub(crate) fn faults(arguments: &Arguments) -> anyhow::Result<()> {
+    run_faults(&arguments.rest)
+}
+
+/// Runs with debug assertions, because only then the API has places where it can be killed by name.
+pub(crate) fn run_faults<A: AsRef<OsStr>>(arguments: &[A]) -> anyhow::Result<()> {
     let binaries = Binaries::build(Profile::Dev)?;
     let mut faults = Command::new(binaries.folder().join("faults"));
-    faults.args(&arguments.rest).current_dir(repository::root()).env("ATELIER_SD_ENGINE", engines::sd_engine()?);
+    faults.args(arguments).current_dir(repository::root()).env("ATELIER_SD_ENGINE", engines::sd_engine()?);
     program::run(&mut faults)
 }
 

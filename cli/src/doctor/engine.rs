@@ -25,9 +25,12 @@ pub(super) fn look() -> Vec<Check> {
     }]
 }
 
-/// Where the worker looks: the setting, beside its own program, PATH.
+/// Where the worker looks: the setting, beside its own program, PATH; and where `cargo xtask engines` points at its build.
 fn locate() -> Option<PathBuf> {
-    let chosen = env::var_os("ATELIER_SD_ENGINE").filter(|value| !value.is_empty()).map(PathBuf::from);
-    let beside = env::current_exe().ok().and_then(|path| Some(path.parent()?.join("sd-engine")));
-    chosen.or(beside).filter(|path| path.is_file()).or_else(|| find("sd-engine"))
+    if let Some(chosen) = env::var_os("ATELIER_SD_ENGINE").filter(|value| !value.is_empty()) {
+        return Some(PathBuf::from(chosen)).filter(|path| path.is_file());
+    }
+    let program = env::current_exe().unwrap_or_default();
+    let built = program.ancestors().skip(1).take(2).map(|folder| folder.join("sd-engine"));
+    built.into_iter().find(|path| path.is_file()).or_else(|| find("sd-engine"))
 }

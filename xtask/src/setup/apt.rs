@@ -21,8 +21,13 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Returns the one line that a person without our rights has to run.
 pub(crate) fn command_for_people(missing: &[Need]) -> String {
-    let mut packages: Vec<_> = missing.iter().map(package_for_people).collect();
-    packages.dedup();
+    let mut packages = Vec::new();
+    for package in missing.iter().map(package_for_people) {
+        // Redis may stand in for Valkey, and be wanted for its own sake too.
+        if !packages.contains(&package) {
+            packages.push(package);
+        }
+    }
     format!("sudo apt-get update && sudo apt-get install --no-install-recommends -y {}", packages.join(" "))
 }
 

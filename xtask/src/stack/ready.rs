@@ -66,18 +66,16 @@ fn missing(port: u16) -> Option<String> {
     }
 }
 
-/// The first check that is not good, in the words of the API.
+/// What is not ready, in the words of the API.
 fn reason(body: &str) -> Option<String> {
-    let document: Value = serde_json::from_str(body).ok()?;
-    let bad =
-        document.get("checks")?.as_array()?.iter().find(|check| check.get("verdict").is_some_and(|it| it == "bad"))?;
-    Some(format!("{}: {}", bad.get("name")?.as_str()?, bad.get("finding")?.as_str()?))
+    let problem: Value = serde_json::from_str(body).ok()?;
+    Some(problem.get("detail")?.as_str()?.to_owned())
 }
 
-/// The length of a list, bare or in a page.
+/// How many things are on a page.
 fn count(body: &str) -> Option<usize> {
-    let document: Value = serde_json::from_str(body).ok()?;
-    document.as_array().or_else(|| document.get("data")?.as_array()).map(Vec::len)
+    let page: Value = serde_json::from_str(body).ok()?;
+    Some(page.get("data")?.as_array()?.len())
 }
 
 /// One request over HTTP/1.0, which needs no library: the answer ends where the connection does.
@@ -139,15 +137,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bad_check_is_the_reason() {
-        let body = r#"{"checks":[{"name":"database","verdict":"good","finding":"SQLite"},{"name":"valkey","verdict":"bad","finding":"no answer"}]}"#;
-        assert_eq!(reason(body).as_deref(), Some("valkey: no answer"));
+    fn what_is_not_ready_is_said_in_the_words_of_the_api() {
+        assert_eq!(
+            reason(r#"{"status":503,"detail":"the queue does not answer"}"#).as_deref(),
+            Some("the queue does not answer")
+        );
         assert_eq!(reason("{}"), None);
     }
 
     #[test]
-    fn a_list_is_counted_bare_and_in_a_page() {
-        assert_eq!(count("[1,2]"), Some(2));
+    fn what_is_on_a_page_is_counted() {
+        assert_eq!(count(r#"{"data":[1,2]}"#), Some(2));
         assert_eq!(count(r#"{"data":[]}"#), Some(0));
         assert_eq!(count("no"), None);
     }
