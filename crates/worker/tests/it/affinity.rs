@@ -25,6 +25,7 @@ impl Engine for LongJobs {
         self.inner.load(spec, run).await
     }
     async fn generate(&mut self, spec: &JobSpec, run: &Run) -> Result<Vec<Picture>, EngineError> {
+        // This is the job's work, which takes time; the test itself waits for done entries.
         tokio::time::sleep(self.load_began.elapsed() * 10 + Duration::from_millis(100)).await;
         self.inner.generate(spec, run).await
     }

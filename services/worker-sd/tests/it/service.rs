@@ -1,4 +1,4 @@
-//! The program itself, with the scripted engine: start, stop, and what is left when it dies.
+//! The program itself: start, stop, and what is left when it dies.
 
 use std::{process::Stdio, time::Duration};
 
@@ -10,7 +10,7 @@ use testkit::valkey::TestValkey;
 use time::OffsetDateTime;
 use tokio::process::{Child, Command};
 
-use crate::studio::{LIMIT, pid, spec};
+use crate::studio::{LIMIT, pid, program, spec};
 
 const LEASE: Duration = Duration::from_secs(1);
 const BLOCK: Duration = Duration::from_millis(100);
@@ -105,6 +105,27 @@ async fn settings_that_make_no_sense_end_the_program_with_64_and_a_word_about_th
         assert_eq!(output.status.code(), Some(64), "{variable}: {words}");
         assert!(words.contains(named), "{words}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_not_told_otherwise_paints_with_sd_engine() {
+    let mut place = Place::open().await;
+    testkit::tiny_models::write_sd(&place.folder.path().join("models")).unwrap();
+    let mut worker =
+        place.start_worker(&[("ATELIER_ENGINE", "sd"), ("ATELIER_SD_ENGINE", program().to_str().unwrap())]);
+    for _ in 0..2 {
+        place.publish("a lighthouse").await;
+    }
+    for _ in 0..2 {
+        let done = place.next_done().await;
+        assert_eq!(done.outcome, Outcome::Succeeded, "{:?}", done.failure);
+        let result = done.result.unwrap();
+        assert!(result.engine.contains("stable-diffusion.cpp"), "{}", result.engine);
+        assert_eq!((result.assets[0].width, result.assets[0].height), (Some(64), Some(64)));
+    }
+    rustix::process::kill_process(pid(worker.id().unwrap()), Signal::TERM).unwrap();
+    let status = tokio::time::timeout(LIMIT, worker.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
