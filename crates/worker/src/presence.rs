@@ -54,7 +54,7 @@ pub(crate) async fn announce(
             }
             Ok(()) => {}
             Err(error) => {
-                if unheard % SAY_EVERY == 0 {
+                if unheard.is_multiple_of(SAY_EVERY) {
                     warn!("this worker is not heard, and takes no jobs until it is: {:#}", anyhow::Error::from(error));
                 }
                 unheard += 1;

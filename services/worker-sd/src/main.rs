@@ -12,7 +12,7 @@ use worker_sd::{
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    exit_code(serve().await)
+    exit_code(Box::pin(serve()).await)
 }
 
 async fn serve() -> anyhow::Result<()> {
