@@ -8,6 +8,7 @@ mod codegen;
 mod demo;
 mod engines;
 mod layers;
+mod mutants;
 mod program;
 mod repository;
 mod setup;
@@ -42,6 +43,8 @@ enum Command {
     Tidy,
     /// Builds the engines that are written in C++, once for each version.
     Engines,
+    /// Breaks the functions of the queue, one rule at a time, and expects its tests to notice.
+    Mutants,
     /// Kills, stops, wipes and rolls back a whole system under load, and checks its books afterwards.
     Faults(workspace::Arguments),
     /// Compares with peers and with the limits of the machine.
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::CheckLayers => layers::check(),
         Command::Tidy => tidy::check(),
         Command::Engines => engines::sd_engine().map(|path| println!("{}", path.display())),
+        Command::Mutants => mutants::run(),
         Command::Faults(arguments) => workspace::faults(&arguments),
         Command::Bench(arguments) => workspace::bench(&arguments),
     };

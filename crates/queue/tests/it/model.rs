@@ -26,7 +26,7 @@ use self::{operation::Operation, world::World};
 use crate::ground::Ground;
 
 /// How many series there are, unless `ATELIER_MODEL_CASES` says otherwise: some 15 seconds on two cores.
-const CASES: u32 = 150;
+const CASES: u32 = 120;
 /// How long a series is at most.
 const STEPS: usize = 60;
 /// From how many series on each of the interesting things must have happened.

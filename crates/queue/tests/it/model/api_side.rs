@@ -96,7 +96,7 @@ impl World {
         }
     }
 
-    pub(super) async fn cancel(&mut self, job: &Index) {
+    pub(super) async fn cancel(&mut self, job: &Index, is_heard: bool) {
         let facts = self.look().await;
         let Some(place) = self.pick_row(job) else { return };
         let row = &mut self.rows[place];
@@ -125,6 +125,11 @@ impl World {
                     Cancelled::Requested => {
                         assert!(after.state(id) == "running" && after.jobs[&id].cancel);
                         self.tally.count("cancelled while running");
+                        let token = after.jobs[&id].token.as_ref();
+                        let holder = self.held.iter().find(|held| Some(&held.token) == token).cloned();
+                        if let Some(holder) = holder.filter(|_| is_heard) {
+                            self.beat_held(&holder, false).await;
+                        }
                     }
                     _ => assert_eq!(after.jobs, facts.jobs),
                 }

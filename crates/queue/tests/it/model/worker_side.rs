@@ -52,6 +52,12 @@ impl World {
         foretold
     }
 
+    /// Asks for a job when all leases have run out.
+    pub(super) async fn expire_lease(&mut self, request: &Request) {
+        self.expire(u32::MAX).await;
+        drop(self.lease(&Request { takes_over: true, ..request.clone() }).await);
+    }
+
     /// Asks for a job and never hears the answer.
     pub(super) async fn lose_answer(&mut self, request: &Request) {
         let before = self.look().await;
@@ -87,7 +93,12 @@ impl World {
     }
 
     pub(super) async fn beat(&mut self, held: &Index, reports: bool) {
-        let Some(held) = self.pick_held(held) else { return };
+        if let Some(held) = self.pick_held(held) {
+            self.beat_held(&held, reports).await;
+        }
+    }
+
+    pub(super) async fn beat_held(&mut self, held: &Held, reports: bool) {
         let before = self.look().await;
         let hash = before.jobs.get(&held.id);
         let foretold = match hash {
@@ -120,8 +131,11 @@ impl World {
         self.tally.count(if foretold == "ok" { "beat ok" } else { "beat cancel" });
     }
 
-    pub(super) async fn finish(&mut self, held: &Index, outcome: Outcome, stays: bool) {
+    pub(super) async fn finish(&mut self, held: &Index, outcome: Outcome, hears: bool, stays: bool) {
         if let Some(held) = self.pick_held(held) {
+            if !hears {
+                self.finish_held(&held, outcome, true).await;
+            }
             self.finish_held(&held, outcome, stays).await;
         }
     }
