@@ -66,7 +66,10 @@ impl<E: Engine> Worker<E> {
         let made = match self.drive(lease, &mut watch).await {
             Driven::Made(_) if lease.cancelled().is_cancelled() => return Verdict::Cancel,
             Driven::Made(made) => made,
-            Driven::Halted(halt) => return halt.into(),
+            Driven::Halted(Halt::Cancelled) => return Verdict::Cancel,
+            Driven::Halted(Halt::Lost) => return Verdict::Discard,
+            Driven::Halted(Halt::Drained) => return Verdict::Release,
+            Driven::Halted(Halt::Stalled) => return self.engine_failure(self.hung()).await,
             Driven::NotLoaded(error) => {
                 if !matches!(error, EngineError::Rejected { .. }) {
                     self.residency.load_failed(self.started.elapsed(), model);
@@ -102,18 +105,26 @@ impl<E: Engine> Worker<E> {
     async fn drive(&mut self, lease: &Lease, watch: &mut Watch<'_>) -> Driven {
         let (cancelled, lost) = (lease.cancelled(), lease.lost());
         let overdue = self.overdue(self.parts.settings.drain);
+        let (run, reports) = Run::new(lease.job.id, lease.attempt, CancellationToken::new());
+        let stalled = drive::stall(reports.signs_of_life.clone(), self.parts.settings.stall);
         let halt = async {
             tokio::select! {
                 biased;
                 () = lost.cancelled() => Halt::Lost,
                 () = cancelled.cancelled() => Halt::Cancelled,
                 () = overdue => Halt::Drained,
+                () = stalled => Halt::Stalled,
             }
         };
-        let (run, reports) = Run::new(lease.job.id, lease.attempt, CancellationToken::new());
         let driving =
             drive::drive(&mut self.engine, &lease.job.spec, &run, &self.parts.clock, halt, self.parts.settings.grace);
         watch.during(&self.parts.queue, reports, driving).await
+    }
+
+    /// Returns the end of an engine that hangs. Its beat goes on, so nobody else would ever take the job over.
+    fn hung(&self) -> EngineError {
+        let limit_s = self.parts.settings.stall.as_secs_f64();
+        EngineError::Crashed { message: format!("the engine said nothing for {limit_s} s and was given up") }
     }
 
     async fn engine_failure(&mut self, error: EngineError) -> Verdict {
@@ -175,16 +186,6 @@ impl<E: Engine> Worker<E> {
         async move {
             stop.cancelled().await;
             tokio::time::sleep(limit).await;
-        }
-    }
-}
-
-impl From<Halt> for Verdict {
-    fn from(halt: Halt) -> Self {
-        match halt {
-            Halt::Cancelled => Self::Cancel,
-            Halt::Lost => Self::Discard,
-            Halt::Drained => Self::Release,
         }
     }
 }

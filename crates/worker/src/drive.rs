@@ -12,6 +12,7 @@ use chassis::clock::Clock;
 use contract::spec::JobSpec;
 use futures::FutureExt;
 use time::OffsetDateTime;
+use tokio::sync::watch;
 use tracing::{Instrument, info_span, warn};
 
 use crate::{
@@ -40,6 +41,8 @@ pub(crate) enum Halt {
     Lost,
     /// This worker must stop, and the job took longer than it may wait.
     Drained,
+    /// The engine said nothing for longer than it may: it hangs.
+    Stalled,
 }
 
 /// How the engine's part of an attempt ended.
@@ -81,6 +84,11 @@ pub(crate) async fn drive<E: Engine>(
             Driven::Halted(halt)
         }
     }
+}
+
+/// Waits until an engine has reported nothing for `limit`.
+pub(crate) async fn stall(mut signs_of_life: watch::Receiver<()>, limit: Duration) {
+    while let Ok(Ok(())) = tokio::time::timeout(limit, signs_of_life.changed()).await {}
 }
 
 async fn work<E: Engine>(engine: &mut E, spec: &JobSpec, run: &Run, clock: &Clock) -> Driven {

@@ -92,6 +92,7 @@ pub struct Run {
     cancelled: CancellationToken,
     steps: mpsc::UnboundedSender<StepReport>,
     preview: watch::Sender<Option<PreviewReport>>,
+    sign_of_life: watch::Sender<()>,
 }
 
 impl Run {
@@ -100,7 +101,9 @@ impl Run {
     pub fn new(job_id: JobId, attempt: u32, cancelled: CancellationToken) -> (Self, Reports) {
         let (steps, steps_seen) = mpsc::unbounded_channel();
         let (preview, preview_seen) = watch::channel(None);
-        (Self { job_id, attempt, cancelled, steps, preview }, Reports { steps: steps_seen, preview: preview_seen })
+        let (sign_of_life, life_seen) = watch::channel(());
+        let reports = Reports { steps: steps_seen, preview: preview_seen, signs_of_life: life_seen };
+        (Self { job_id, attempt, cancelled, steps, preview, sign_of_life }, reports)
     }
 
     /// Reports how far the engine is. `steps` is 0 where nobody knows.
@@ -108,11 +111,13 @@ impl Run {
     pub fn progress(&self, phase: Phase, step: u32, steps: u32) {
         // Nobody listens once the attempt is given up; the engine hears of that through `cancelled`.
         let _ = self.steps.send(StepReport { phase, step, steps });
+        self.sign_of_life.send_replace(());
     }
 
     /// Shows what the picture looks like by now. Only the latest counts, so send as many as there are.
     pub fn preview(&self, step: u32, jpeg: Bytes) {
         self.preview.send_replace(Some(PreviewReport { step, jpeg }));
+        self.sign_of_life.send_replace(());
     }
 
     /// Returns the token that fires when the engine should stop.
@@ -129,6 +134,8 @@ pub struct Reports {
     pub steps: mpsc::UnboundedReceiver<StepReport>,
     /// The latest preview.
     pub preview: watch::Receiver<Option<PreviewReport>>,
+    /// Changes with every report of either kind.
+    pub signs_of_life: watch::Receiver<()>,
 }
 
 /// How far an engine is.

@@ -31,6 +31,8 @@ pub struct Settings {
     pub drain: Duration,
     /// An engine gets this long to stop by itself; then it is given up.
     pub grace: Duration,
+    /// An engine that reports nothing for this long hangs, and is given up.
+    pub stall: Duration,
     /// A model in memory is preferred for at least this long while jobs of others wait.
     pub least_quantum: Duration,
     /// The port on the loopback for `/metrics` and `/livez`; 0 is none.
@@ -46,6 +48,7 @@ impl Settings {
             lease: Duration::from_secs(15),
             drain: Duration::from_secs(20),
             grace: Duration::from_secs(10),
+            stall: Duration::from_secs(600),
             least_quantum: Duration::from_secs(5),
             metrics_port: 0,
         }

@@ -32,7 +32,7 @@ impl<'a> Watch<'a> {
 
     /// Runs `engine`, and passes on what it reports meanwhile.
     pub(crate) async fn during<T>(&mut self, queue: &Queue, reports: Reports, engine: impl Future<Output = T>) -> T {
-        let Reports { mut steps, preview } = reports;
+        let Reports { mut steps, preview, .. } = reports;
         let done = {
             let previews = preview::forward(queue, self.lease.job.id, preview);
             tokio::select! {

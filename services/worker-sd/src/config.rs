@@ -48,6 +48,8 @@ pub struct Config {
     pub lease_ms: u64,
     /// How long a running job may take to finish once the worker was told to stop.
     pub drain_s: u64,
+    /// How long the engine may report nothing before it is given up.
+    pub stall_s: u64,
     /// Where `/metrics` is; 0 for nowhere.
     pub metrics_port: u16,
     /// What is logged.
@@ -81,6 +83,7 @@ impl Config {
         Settings {
             lease: Duration::from_millis(self.lease_ms),
             drain: Duration::from_secs(self.drain_s),
+            stall: Duration::from_secs(self.stall_s),
             metrics_port: self.metrics_port,
             ..Settings::new(WorkerKind::Sd)
         }

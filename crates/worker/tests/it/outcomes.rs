@@ -8,7 +8,7 @@ use contract::{
     spec::{JobSpec, WorkerKind},
 };
 use queue::Outcome;
-use worker::{Engine, EngineDescription, EngineError, Picture, Run, ScriptedEngine};
+use worker::{Engine, EngineDescription, EngineError, Picture, Run, ScriptedEngine, Settings};
 
 use crate::scene::{Scene, job, job_for, settings};
 
@@ -46,6 +46,21 @@ async fn an_engine_that_dies_takes_only_its_job_with_it() {
     scene.publish(&job("[scripted: crash]")).await;
     let done = scene.next_done().await;
     assert_eq!((done.outcome, done.failure.unwrap().code), (Outcome::Crashed, FailureCode::EngineCrashed));
+    scene.publish(&job("a lighthouse")).await;
+    assert_eq!(scene.next_done().await.outcome, Outcome::Succeeded);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_hangs_is_given_up_and_its_job_can_be_tried_again() {
+    let mut scene = Scene::open().await;
+    let stalling = Settings { stall: Duration::from_millis(300), grace: Duration::from_millis(100), ..settings() };
+    let worker = scene.start(ScriptedEngine::new(Duration::ZERO), stalling);
+    scene.publish(&job("[scripted: hang]")).await;
+    let done = scene.next_done().await;
+    let failure = done.failure.unwrap();
+    assert_eq!((done.outcome, failure.code), (Outcome::Crashed, FailureCode::EngineCrashed));
+    assert!(failure.message.contains("said nothing"), "{}", failure.message);
     scene.publish(&job("a lighthouse")).await;
     assert_eq!(scene.next_done().await.outcome, Outcome::Succeeded);
     worker.stop().await;
