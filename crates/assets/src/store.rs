@@ -5,7 +5,7 @@ mod results;
 mod sweep;
 mod thumbnail;
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, io, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use contract::{AssetId, asset::AssetRef};
@@ -45,7 +45,7 @@ impl AssetStore {
         let folder = parsed
             .to_file_path()
             .map_err(|()| refuse("it must have three slashes and no host: file:///path/of/the/folder"))?;
-        std::fs::create_dir_all(&folder)
+        make(&folder)
             .map_err(|error| Error::of("make the folder of the asset store", folder.display().to_string(), error))?;
         let files = LocalFileSystem::new_with_prefix(&folder)
             .map_err(|error| Error::of("open the asset store in", folder.display().to_string(), error))?
@@ -112,4 +112,12 @@ impl AssetStore {
     fn local(&self, path: &Path) -> PathBuf {
         path.parts().fold(self.folder.to_path_buf(), |folder, part| folder.join(part.as_ref()))
     }
+}
+
+/// Makes a folder that survives a power cut, as what is stored in it later does.
+fn make(folder: &std::path::Path) -> io::Result<()> {
+    let Some(parent) = folder.parent().filter(|_| !folder.is_dir()) else { return Ok(()) };
+    make(parent)?;
+    std::fs::create_dir_all(folder)?;
+    std::fs::File::open(parent)?.sync_all()
 }

@@ -137,6 +137,9 @@ fn a_store_opens_only_at_a_folder_and_makes_it() {
     let store = Arc::new(AssetStore::open(&url).unwrap());
     assert!(folder.path().join("a b/c").is_dir());
     assert!(format!("{store:?}").ends_with("/a b/c)"));
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let error = AssetStore::open(&format!("file://{}/file", folder.path().display())).unwrap_err();
+    assert!(error.to_string().starts_with("could not make the folder of the asset store /"), "{error}");
     for url in ["", "outputs", "s3://bucket", "http://x/y", "file://host/x"] {
         let error = AssetStore::open(url).unwrap_err();
         assert!(matches!(error, Error::Url { .. }) && error.to_string().contains("file:///path"), "{error}");

@@ -104,6 +104,10 @@ fn tensors_of_impossible_shape_type_or_place_are_refused() {
         gguf.tensors[0].1 = shape.to_vec();
         assert!(read(&gguf.bytes()).is_err(), "{shape:?}");
     }
+    // Multiplied carelessly this is 0 numbers in 0 bytes, and everything else agrees with that.
+    let mut gguf = Gguf::new();
+    (gguf.tensors[0].1, gguf.tensors[1].3) = (vec![1 << 40, 1 << 24], 0);
+    assert!(refusal(&gguf.bytes()).contains("has a size that makes no sense"));
     for kind in [4, 31, 42, u32::MAX] {
         let mut gguf = Gguf::new();
         gguf.tensors[1].2 = kind;
