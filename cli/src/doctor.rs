@@ -8,7 +8,7 @@ mod programs;
 mod server;
 
 use contract::system::{Check, Verdict};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::{
     client::{Client, Error},
@@ -16,40 +16,59 @@ use crate::{
     output::Output,
 };
 
-pub(crate) async fn doctor(client: &Client, output: Output) -> Result<Exit, Error> {
-    let mut checks = Vec::new();
-    // Of a server elsewhere, this machine says nothing.
-    if client.is_local() {
-        checks.extend(programs::look());
-        checks.extend(folders::look());
-        checks.extend(engine::look());
-        checks.extend(gpu::look());
-        checks.extend(network::look(client.port()).await);
-    }
-    checks.extend(server::look(client).await);
-    let is_bad = checks.iter().any(|check| check.verdict == Verdict::Bad);
-    output.result(&json!({ "is_good": !is_bad, "checks": checks }), |_| describe(&checks));
-    Ok(if is_bad { Exit::Failed } else { Exit::Done })
+/// What was looked at. Also the document of `--json`.
+#[derive(Serialize)]
+struct Diagnosis {
+    /// Whether everything works.
+    is_good: bool,
+    /// This machine. Empty for a server elsewhere, of which this machine says nothing.
+    machine: Vec<Check>,
+    /// The server, as it describes itself.
+    server: Vec<Check>,
 }
 
-fn describe(checks: &[Check]) -> String {
-    let mut lines = Vec::new();
-    for check in checks {
-        let mark = match check.verdict {
-            Verdict::Good => "ok     ",
-            Verdict::Warning => "warning",
-            Verdict::Bad => "BAD    ",
-        };
-        lines.push(format!("{mark}  {:<14} {}", check.name, check.finding));
-        lines.extend(check.remedy.iter().map(|remedy| format!("{:25}→ {remedy}", "")));
+pub(crate) async fn doctor(client: &Client, output: Output) -> Result<Exit, Error> {
+    let mut machine = Vec::new();
+    if client.is_local() {
+        machine.extend(programs::look());
+        machine.extend(folders::look());
+        machine.extend(engine::look());
+        machine.extend(gpu::look());
+        machine.extend(network::look(client.port()).await);
     }
-    let count = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();
+    let server = server::look(client).await;
+    let is_good = machine.iter().chain(&server).all(|check| check.verdict != Verdict::Bad);
+    output.result(&Diagnosis { is_good, machine, server }, describe);
+    Ok(if is_good { Exit::Done } else { Exit::Failed })
+}
+
+fn describe(diagnosis: &Diagnosis) -> String {
+    let mut lines = Vec::new();
+    for (heading, checks) in [("this machine", &diagnosis.machine), ("the server", &diagnosis.server)] {
+        if !checks.is_empty() {
+            lines.push(format!("— {heading}"));
+            lines.extend(checks.iter().flat_map(lines_of));
+        }
+    }
+    let count =
+        |verdict| diagnosis.machine.iter().chain(&diagnosis.server).filter(|check| check.verdict == verdict).count();
     lines.push(match (count(Verdict::Bad), count(Verdict::Warning)) {
         (0, 0) => "everything works".into(),
         (0, warnings) => format!("everything works; {warnings} to improve"),
         (bad, _) => format!("{bad} to mend"),
     });
     lines.join("\n")
+}
+
+fn lines_of(check: &Check) -> Vec<String> {
+    let mark = match check.verdict {
+        Verdict::Good => "ok     ",
+        Verdict::Warning => "warning",
+        Verdict::Bad => "BAD    ",
+    };
+    let mut lines = vec![format!("{mark}  {:<18} {}", check.name, check.finding)];
+    lines.extend(check.remedy.iter().map(|remedy| format!("{:29}→ {remedy}", "")));
+    lines
 }
 
 /// It is as it should be.
@@ -73,9 +92,11 @@ mod tests {
 
     #[test]
     fn what_is_bad_comes_with_its_remedy_and_is_counted() {
-        let text = describe(&[good("disk", "77 GB free"), bad("valkey", "not found", "apt-get install valkey-server")]);
-        assert!(text.contains("BAD      valkey         not found\n"), "{text}");
+        let machine = vec![good("disk", "77 GB free"), bad("valkey", "not found", "apt-get install valkey-server")];
+        let text = describe(&Diagnosis { is_good: false, machine, server: vec![] });
+        assert!(text.contains("BAD      valkey             not found\n"), "{text}");
         assert!(text.contains("→ apt-get install valkey-server"), "{text}");
         assert!(text.ends_with("1 to mend"), "{text}");
+        assert!(!text.contains("the server"), "{text}");
     }
 }

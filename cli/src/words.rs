@@ -34,9 +34,9 @@ pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
 /// Returns a problem of the server as a person reads it: what, which fields, what to do.
 pub(crate) fn problem(problem: &Problem) -> String {
     let mut lines = vec![problem.detail.clone()];
-    lines.extend(
-        problem.errors.iter().map(|field| format!("  {}: {}", field.pointer.trim_start_matches('/'), field.detail)),
-    );
+    // Of one wrong field, the whole says the same.
+    let fields = problem.errors.iter().filter(|field| field.detail != problem.detail);
+    lines.extend(fields.map(|field| format!("  {}: {}", field.pointer.trim_start_matches('/'), field.detail)));
     for fix in &problem.fix {
         let flags: Vec<_> =
             fix.set.iter().map(|(name, value)| format!("--{} {value}", name.replace('_', "-"))).collect();
@@ -127,6 +127,12 @@ mod tests {
     fn a_problem_names_the_field_and_the_flag_that_mends_it() {
         let text = problem(&refusal());
         assert_eq!(text, "One field is wrong.\n  width: must be a multiple of 16, not 830\n  try: --width 832");
+    }
+
+    #[test]
+    fn a_sentence_that_says_it_all_is_not_said_twice() {
+        let detail = refusal().errors[0].detail.clone();
+        assert_eq!(problem(&Problem { detail: detail.clone(), fix: vec![], ..refusal() }), detail);
     }
 
     #[test]

@@ -82,30 +82,22 @@ fn judge_space(free_bytes: u64) -> Check {
 
 fn models(models_dir: &Path) -> Check {
     let folder = models_dir.join("checkpoints");
-    let (count, bytes) = count_models(&folder);
-    if count == 0 {
-        let remedy = format!("put a .safetensors or .gguf file into {}", folder.display());
-        return warning("models", format!("there is none in {}", folder.display()), remedy);
+    match count_models(&folder) {
+        0 => {
+            let remedy = format!("put a .safetensors or .gguf file into {}", folder.display());
+            warning("models", format!("there is none in {}", folder.display()), remedy)
+        }
+        count => good("models", format!("{count} in {}", folder.display())),
     }
-    good("models", format!("{count} in {} ({})", folder.display(), words::size(bytes)))
 }
 
-fn count_models(folder: &Path) -> (usize, u64) {
-    let mut sum = (0, 0);
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let found = match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => count_models(&path),
-            Ok(metadata)
-                if path.extension().is_some_and(|ending| MODEL_ENDINGS.iter().any(|known| ending == *known)) =>
-            {
-                (1, metadata.len())
-            }
-            _ => (0, 0),
-        };
-        sum = (sum.0 + found.0, sum.1 + found.1);
-    }
-    sum
+fn count_models(folder: &Path) -> usize {
+    let count = |path: PathBuf| match path.extension() {
+        _ if path.is_dir() => count_models(&path),
+        Some(ending) if MODEL_ENDINGS.iter().any(|known| ending == *known) => 1,
+        _ => 0,
+    };
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| count(entry.path())).sum()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use contract::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Client, Error, Feed};
+use crate::client::{Client, Error};
 
 /// How long a server may be away before we give up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,16 +47,15 @@ pub(super) async fn follow(client: &Client, id: JobId, sight: &mut impl Sight) -
                 if away_since.take().is_some() {
                     sight.trouble("the server is back");
                 }
-                sight.event(&state_of(&job));
-                if let Ok(mut feed) = client.feed(id, resume.as_deref()).await {
-                    pause = FIRST_PAUSE;
-                    let heard = listen(&mut feed, sight).await;
-                    resume = feed.last_event_id().map(str::to_owned);
-                    if heard == Heard::End
-                        && let Some(job) = settle(client, id).await?
-                    {
-                        return Ok(Followed::Ended(Box::new(job)));
+                match listen(client, id, &mut resume, sight).await {
+                    Heard::End => {
+                        if let Some(job) = settle(client, id).await? {
+                            return Ok(Followed::Ended(Box::new(job)));
+                        }
                     }
+                    Heard::Something => pause = FIRST_PAUSE,
+                    // Without the stream, the ledger alone has to do.
+                    Heard::Nothing => sight.event(&state_of(&job)),
                 }
             }
             Err(error) if is_away(&error) => {
@@ -84,20 +83,30 @@ fn is_away(error: &Error) -> bool {
     }
 }
 
-#[derive(PartialEq, Eq)]
+/// What came of listening to the stream.
 enum Heard {
+    /// The end of the job.
     End,
-    Broken,
+    /// Events, until the stream broke.
+    Something,
+    /// There was no stream.
+    Nothing,
 }
 
-async fn listen(feed: &mut Feed, sight: &mut impl Sight) -> Heard {
+/// Listens until the end of the job, or of the stream.
+async fn listen(client: &Client, id: JobId, resume: &mut Option<String>, sight: &mut impl Sight) -> Heard {
+    let Ok(mut feed) = client.feed(id, resume.as_deref()).await else { return Heard::Nothing };
+    let mut heard = Heard::Nothing;
     while let Ok(event) = feed.next().await {
         sight.event(&event);
+        heard = Heard::Something;
         if is_end(&event.change) {
-            return Heard::End;
+            heard = Heard::End;
+            break;
         }
     }
-    Heard::Broken
+    *resume = feed.last_event_id().map(str::to_owned);
+    heard
 }
 
 fn is_end(change: &JobChange) -> bool {
