@@ -5,6 +5,7 @@
 pub mod child;
 pub mod client;
 pub mod faults;
+pub mod files;
 pub mod plan;
 pub mod processes;
 pub mod programs;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 /// Where our programs are. `cargo build --workspace` makes them; `cargo xtask test` does that first.
 #[derive(Debug, Clone)]
@@ -46,38 +46,16 @@ impl Programs {
         self.folder.join("atelier")
     }
 
-    /// Returns the engine: what `ATELIER_SD_ENGINE` names, or the newest that `cargo xtask engines` built.
+    /// Returns the engine: what `ATELIER_SD_ENGINE` names, or what `cargo xtask engines` built for this checkout.
     pub fn sd_engine(&self) -> anyhow::Result<PathBuf> {
         if let Some(named) = env::var_os("ATELIER_SD_ENGINE").filter(|value| !value.is_empty()) {
             return std::path::absolute(named).context("making the path in ATELIER_SD_ENGINE absolute");
         }
-        let beside = self.folder.join("sd-engine");
-        if beside.is_file() {
-            return Ok(beside);
-        }
-        let cache = cache_dir()?.join("engines");
-        let mut built: Vec<_> = std::fs::read_dir(&cache)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path().join("release/sd-engine"))
-            .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
-            .collect();
-        built.sort();
-        let newest = built.pop().with_context(|| {
-            format!("there is no sd-engine in {}; run `cargo xtask engines` first", cache.display())
-        })?;
-        Ok(newest.1)
+        let built = self.folder.parent().unwrap_or(&self.folder).join("sd-engine");
+        ensure!(built.is_file(), "{} is not there; run `cargo xtask engines` first", built.display());
+        // A link, which another build may point elsewhere meanwhile.
+        built.canonicalize().with_context(|| format!("following {}", built.display()))
     }
-}
-
-fn cache_dir() -> anyhow::Result<PathBuf> {
-    let base = env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| env::home_dir().map(|home| home.join(".cache")))
-        .context("neither XDG_CACHE_HOME nor HOME is set, so there is no place for caches")?;
-    Ok(base.join("atelier"))
 }
 
 /// Returns the name of a program for messages.

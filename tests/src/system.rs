@@ -43,6 +43,8 @@ impl System {
         let folder = tempfile::Builder::new().prefix("atelier-system-").tempdir().context("making a folder")?;
         let valkey = TestValkey::start()?;
         if plan.engine == Engine::StableDiffusion {
+            // Said now, and not by a worker that waits for ever.
+            programs.sd_engine()?;
             testkit::tiny_models::write_sd(&folder.path().join("models"))?;
         }
         let (apis, workers) = (plan.apis, plan.workers);

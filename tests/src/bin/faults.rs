@@ -35,6 +35,9 @@ struct Arguments {
     /// Leaves out what puts back what Valkey lost: this run must fail.
     #[arg(long)]
     without_reconcile: bool,
+    /// Adds a short run without it at the end, which must find something: otherwise the books see nothing.
+    #[arg(long, conflicts_with = "without_reconcile")]
+    control: bool,
     /// Keeps the folder of every run, not only of those that went wrong.
     #[arg(long)]
     keep: bool,
@@ -50,6 +53,9 @@ enum Driven {
     Both,
 }
 
+const SCRIPTED: Engine = Engine::Scripted(Duration::from_millis(20));
+const CONTROL_JOBS: usize = 60;
+const CONTROL_SECONDS: u64 = 12;
 /// The real engine needs half a second of computing for each job.
 const SD_JOBS: usize = 24;
 const SD_SECONDS: u64 = 18;
@@ -58,7 +64,14 @@ const SD_SECONDS: u64 = 18;
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     processes::adopt_strays();
-    match run(&arguments).await {
+    let outcome = async {
+        let tally = run(&arguments).await?;
+        if arguments.control {
+            control(&arguments).await?;
+        }
+        anyhow::Ok(tally)
+    };
+    match outcome.await {
         Ok(tally) if tally.agrees() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
@@ -101,6 +114,24 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Tally> {
     Ok(total)
 }
 
+/// Runs the same without reconcile. Somebody must notice.
+async fn control(arguments: &Arguments) -> anyhow::Result<()> {
+    let options = Options {
+        jobs: CONTROL_JOBS,
+        time: Duration::from_secs(CONTROL_SECONDS),
+        engine: SCRIPTED,
+        reconcile: false,
+        keep: arguments.keep,
+    };
+    let tally = faults::run(arguments.first_seed, &options).await?;
+    anyhow::ensure!(!tally.agrees(), "without reconcile the books agree all the same, so they see nothing");
+    if !arguments.json {
+        println!("{}", tally.line("control"));
+        println!("the control left {} jobs behind, as it must", tally.stuck + tally.lost);
+    }
+    Ok(())
+}
+
 fn parts(arguments: &Arguments) -> Vec<(String, u64, Options)> {
     let options = |engine, jobs, seconds| Options {
         jobs,
@@ -109,13 +140,12 @@ fn parts(arguments: &Arguments) -> Vec<(String, u64, Options)> {
         reconcile: !arguments.without_reconcile,
         keep: arguments.keep,
     };
-    let scripted = Engine::Scripted(Duration::from_millis(20));
     let seeds = arguments.first_seed..arguments.first_seed + arguments.seeds;
     let mut parts = Vec::new();
     for seed in seeds {
         match arguments.engine {
             Driven::Scripted | Driven::Both => {
-                parts.push((seed.to_string(), seed, options(scripted, arguments.jobs, arguments.seconds)));
+                parts.push((seed.to_string(), seed, options(SCRIPTED, arguments.jobs, arguments.seconds)));
             }
             Driven::Sd => {
                 parts.push((

@@ -1,6 +1,6 @@
 //! Compares what clients were promised with what SQL, the event stream and the files say.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::Context;
 use contract::{JobId, result::JobResult};
@@ -38,7 +38,7 @@ pub async fn check(fleet: &Fleet, audit: &Audit, watch: &Watch, accepted: &Accep
             findings.push(Finding::new(Wrong::Lost, format!("job {id} was accepted and is not on record")));
             continue;
         };
-        let wrong = check_record(submission, record, watch);
+        let wrong = check_record(submission, record, &watch.ends(id));
         let has_ended = !wrong.iter().any(|finding| finding.wrong == Wrong::Stuck);
         findings.extend(wrong);
         if has_ended && record.state == "succeeded" {
@@ -48,7 +48,7 @@ pub async fn check(fleet: &Fleet, audit: &Audit, watch: &Watch, accepted: &Accep
     Ok(findings)
 }
 
-fn check_record(submission: &Submission, record: &Record, watch: &Watch) -> Vec<Finding> {
+fn check_record(submission: &Submission, record: &Record, announced: &BTreeSet<&str>) -> Vec<Finding> {
     let id = submission.id;
     let mut findings = Vec::new();
     let mut wrong = |wrong, what: String| findings.push(Finding::new(wrong, format!("job {id} {what}")));
@@ -60,7 +60,6 @@ fn check_record(submission: &Submission, record: &Record, watch: &Watch) -> Vec<
     if record.ends != 1 || record.left_ends != 0 {
         wrong(Wrong::Doubled, format!("ended {} times and left an end {} times", record.ends, record.left_ends));
     }
-    let announced = watch.ends(id);
     if announced.iter().any(|end| *end != state) {
         wrong(Wrong::Doubled, format!("is {state}, but was announced as {announced:?}"));
     }
@@ -117,4 +116,62 @@ async fn check_result(client: &Client, submission: &Submission, record: &Record)
         }
     }
     Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the books say of a job that is well but for one thing.
+    fn found(spoil: impl FnOnce(&mut Submission, &mut Record, &mut BTreeSet<&'static str>)) -> Vec<Wrong> {
+        let id = JobId::new();
+        let prompt = "a lighthouse".to_owned();
+        let mut submission =
+            Submission { prompt: prompt.clone(), manner: Manner::Plain, pictures: 1, id, is_cancelled: false };
+        let mut record = Record {
+            id,
+            prompt,
+            state: "succeeded".to_owned(),
+            result: Some("{}".to_owned()),
+            failure: None,
+            cancel_requested: false,
+            ends: 1,
+            left_ends: 0,
+            assets: 1,
+        };
+        let mut announced = BTreeSet::from(["succeeded"]);
+        spoil(&mut submission, &mut record, &mut announced);
+        check_record(&submission, &record, &announced).into_iter().map(|finding| finding.wrong).collect()
+    }
+
+    #[test]
+    fn a_job_that_is_well_is_not_reported() {
+        assert_eq!(found(|_, _, _| {}), []);
+        let dies = |submission: &mut Submission, record: &mut Record, announced: &mut BTreeSet<_>| {
+            submission.manner = Manner::Poison;
+            (record.state, record.failure, record.result, record.assets) =
+                ("dead".to_owned(), Some("{}".to_owned()), None, 0);
+            *announced = BTreeSet::from(["dead"]);
+        };
+        assert_eq!(found(dies), []);
+    }
+
+    #[test]
+    fn each_thing_that_can_be_wrong_is_reported_under_its_name() {
+        assert_eq!(found(|_, record, _| record.state = "published".to_owned()), [Wrong::Stuck]);
+        assert_eq!(found(|_, record, _| record.ends = 2), [Wrong::Doubled]);
+        assert_eq!(found(|_, record, _| record.left_ends = 1), [Wrong::Doubled]);
+        assert_eq!(found(|_, _, announced| announced.extend(["dead"])), [Wrong::Doubled]);
+        assert_eq!(found(|_, record, _| record.result = None), [Wrong::Lost]);
+        assert_eq!(found(|submission, _, _| submission.manner = Manner::Poison), [Wrong::Lost]);
+        let cancelled = |record: &mut Record, announced: &mut BTreeSet<_>| {
+            record.state = "cancelled".to_owned();
+            announced.clear();
+        };
+        assert_eq!(
+            found(|_, record, announced| cancelled(record, announced)),
+            [Wrong::Lost, Wrong::Orphaned],
+            "nobody had asked for it, and a cancelled job has no pictures"
+        );
+    }
 }

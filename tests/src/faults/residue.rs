@@ -1,12 +1,7 @@
 //! Looks for what belongs to nothing any more: queue entries, files, processes.
 
-use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
-use anyhow::Context;
 use contract::spec::WorkerKind;
 use rustix::process::Signal;
 
@@ -15,7 +10,7 @@ use super::{
     fleet::{Fleet, SWEEP_AFTER, Service},
     report::{Finding, Wrong},
 };
-use crate::wait;
+use crate::{files, wait};
 
 /// How long the API may take to stop, to start and to sweep.
 const SWEEP_LIMIT: Duration = Duration::from_secs(20);
@@ -70,27 +65,11 @@ async fn list_entries(fleet: &Fleet) -> anyhow::Result<Vec<String>> {
 async fn list_files(fleet: &Fleet, audit: &Audit) -> anyhow::Result<Vec<String>> {
     let referenced: HashSet<String> = audit.referenced_blobs().await?.into_iter().collect();
     let mut left = Vec::new();
-    for path in walk(&fleet.outputs())? {
+    for path in files::below(&fleet.outputs()) {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if !referenced.contains(&name) {
             left.push(format!("the file {} belongs to no asset", path.display()));
         }
     }
     Ok(left)
-}
-
-fn walk(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).with_context(|| format!("listing {}", folder.display()))? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-            } else {
-                files.push(entry.path());
-            }
-        }
-    }
-    Ok(files)
 }

@@ -1,0 +1,86 @@
+//! The command line `atelier` against a real server: what it prints, and the code that it ends with.
+
+use std::process::{Command, Output};
+
+use contract::{job::Job, job::JobState, page::Page};
+use tests::{
+    plan::{Engine, Plan},
+    system::System,
+};
+
+use crate::{LIMIT, pictures::picture};
+
+/// Runs `atelier` to its end, on a thread that may wait.
+async fn atelier(system: &System, arguments: &[&str]) -> Output {
+    let mut command = Command::new(system.programs().atelier());
+    let server = system.client().base().unwrap_or_else(|_| "http://127.0.0.1:1".to_owned());
+    command.env("ATELIER_SERVER", server).env_remove("ATELIER_KEY").args(arguments).current_dir(system.folder());
+    let running = tokio::task::spawn_blocking(move || command.output().expect("starting atelier"));
+    tokio::time::timeout(LIMIT, running).await.expect("an end in time").unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("an exit code")
+}
+
+fn json<T: serde::de::DeserializeOwned>(output: &Output) -> T {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_str(text.trim()).unwrap_or_else(|error| panic!("{error}: {text:?} {said:?}"))
+}
+
+#[tokio::test]
+async fn a_picture_is_asked_for_watched_shown_and_written_to_a_file() {
+    let system = Plan::new().start().await.unwrap();
+    let made = atelier(
+        &system,
+        &["submit", "a lighthouse", "--steps", "3", "--width", "64", "--height", "64", "--output", "dawn.png"],
+    )
+    .await;
+    assert_eq!(code(&made), 0, "{}", String::from_utf8_lossy(&made.stderr));
+    let png = std::fs::read(system.folder().join("dawn.png")).expect("the picture");
+    assert_eq!(crate::pictures::decode(&png).width, 64);
+
+    let submitted: Job = json(&atelier(&system, &["--json", "submit", "another", "--steps", "3"]).await);
+    let watched = atelier(&system, &["--json", "watch", &submitted.id.to_string()]).await;
+    assert_eq!(code(&watched), 0);
+    let lines = String::from_utf8_lossy(&watched.stdout).into_owned();
+    let last: Job = serde_json::from_str(lines.lines().last().expect("a line")).expect("the job");
+    assert_eq!(last.state, JobState::Succeeded);
+    let shown: serde_json::Value = json(&atelier(&system, &["--json", "show", &submitted.id.to_string()]).await);
+    assert!(shown.to_string().contains(&submitted.id.to_string()));
+    let listed: Page<Job> = json(&atelier(&system, &["--json", "list", "--state", "succeeded"]).await);
+    assert_eq!(listed.data.len(), 2);
+}
+
+#[tokio::test]
+async fn the_exit_code_says_how_it_went() {
+    let mut system = Plan::new().engine(Engine::Scripted(std::time::Duration::from_millis(40))).start().await.unwrap();
+    let client = system.client();
+    assert_eq!(code(&atelier(&system, &["submit", "[scripted: reject]", "--steps", "1", "--wait"]).await), 1);
+    assert_eq!(code(&atelier(&system, &["submit", "--colour", "red"]).await), 2);
+    assert_eq!(code(&atelier(&system, &["submit", "too small", "--width", "5"]).await), 4);
+    let long = client.submit(&picture("long", 150)).await.unwrap();
+    client.until_state(long.id, JobState::Running, LIMIT).await.unwrap();
+    assert_eq!(code(&atelier(&system, &["cancel", &long.id.to_string()]).await), 0);
+    assert_eq!(code(&atelier(&system, &["watch", &long.id.to_string()]).await), 5);
+    assert_eq!(code(&atelier(&system, &["retry", &long.id.to_string()]).await), 0);
+    let unknown = contract::JobId::new().to_string();
+    assert_eq!(code(&atelier(&system, &["show", &unknown]).await), 4);
+    system.apis[0].kill();
+    assert_eq!(code(&atelier(&system, &["list"]).await), 3);
+}
+
+#[tokio::test]
+async fn keys_are_made_and_revoked_and_the_secret_is_shown_once() {
+    let system = Plan::new().workers(0).start().await.unwrap();
+    let created: contract::key::CreatedKey =
+        json(&atelier(&system, &["--json", "keys", "create", "me", "--scope", "admin"]).await);
+    assert_eq!(code(&atelier(&system, &["list"]).await), 4, "from now on a key is needed");
+    let with_key =
+        async |arguments: &[&str]| atelier(&system, &[&["--key", created.secret.as_str()], arguments].concat()).await;
+    let listed = with_key(&["keys", "list"]).await;
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(text.contains("me") && !text.contains(&created.secret), "{text}");
+    assert_eq!(code(&with_key(&["keys", "revoke", &created.key.id.to_string()]).await), 0);
+}

@@ -1,0 +1,26 @@
+//! The whole system through its doors, as a client sees it: real processes, HTTP, WebSocket, the command line.
+//!
+//! `cargo build --workspace --exclude sd-engine` first; the tests in `engine` also need `cargo xtask engines`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod assets;
+mod bad_input;
+mod bad_models;
+mod cancelling;
+mod command_line;
+mod engine;
+mod idempotency;
+mod keys;
+mod lifecycle;
+mod live;
+mod operations;
+mod order;
+mod pictures;
+mod several;
+mod survival;
+
+use std::time::Duration;
+
+/// How long anything may take, on a machine that compiles something else beside.
+const LIMIT: Duration = Duration::from_secs(60);
