@@ -1,6 +1,6 @@
 //! The small jobs of an administrator, which work on the database without a running server.
 
-use std::io::Write as _;
+use std::{io::Write as _, path::PathBuf};
 
 use anyhow::Context as _;
 use chassis::{Secret, clock::Clock};
@@ -11,7 +11,7 @@ use contract::{
 };
 use serde::Deserialize;
 
-use crate::{db::Db, http::document::openapi_json, keys::create_key};
+use crate::{db::Db, http::document::openapi_json, keys::create_key, server::make_folder};
 
 /// The API of Atelier. Without a command it serves; its settings are in atelier.toml and ATELIER_* variables.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ pub struct Arguments {
 pub enum Command {
     /// Prints the OpenAPI document.
     Openapi,
+    /// Prints every setting with its default and its meaning, in Markdown.
+    Configuration,
     /// Makes, lists and revokes API keys.
     #[command(subcommand)]
     Keys(Keys),
@@ -64,9 +66,10 @@ pub enum Allowed {
     Admin,
 }
 
-/// The one setting that these jobs need.
+/// The settings that these jobs need.
 #[derive(Deserialize)]
 struct Settings {
+    data_dir: PathBuf,
     database_url: Secret,
 }
 
@@ -74,9 +77,11 @@ struct Settings {
 pub async fn run(command: Command) -> anyhow::Result<()> {
     let keys = match command {
         Command::Openapi => return print(&openapi_json()),
+        Command::Configuration => return print(&chassis::settings::markdown()),
         Command::Keys(keys) => keys,
     };
     let settings: Settings = chassis::load()?;
+    make_folder(&settings.data_dir)?;
     let db = Db::open(settings.database_url.expose()).await?;
     let done = change(&db, keys).await;
     db.close().await;

@@ -1,6 +1,6 @@
 //! The whole API as one thing that starts, serves and stops.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use assets::AssetStore;
@@ -34,6 +34,7 @@ pub struct Server {
 impl Server {
     /// Opens database, queue and store, and starts to serve. `stop` ends it in order.
     pub async fn start(config: Config, clock: Clock, stop: CancellationToken) -> anyhow::Result<Self> {
+        make_folder(&config.data_dir)?;
         let db = Db::open(config.database_url.expose()).await?;
         config.check_access(db.count_keys().await?)?;
         let queue = Queue::connect(config.valkey_url.expose(), &config.queue_prefix).await.map_err(refused_by_queue)?;
@@ -109,6 +110,11 @@ impl Server {
     pub async fn finished(self) -> anyhow::Result<()> {
         self.work.await.context("the server broke down: this is a bug")?
     }
+}
+
+/// Makes the folder that the record lies in, unless the settings say otherwise.
+pub(crate) fn make_folder(data_dir: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(data_dir).with_context(|| format!("could not make the folder {}", data_dir.display()))
 }
 
 /// Serves until `stop` fires and the last request is answered, or until the grace is over.

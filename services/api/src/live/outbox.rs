@@ -181,3 +181,100 @@ impl Waiting {
         self.previews.remove(&job).map(Outgoing::Preview)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use contract::event::{JobChange, JobEvent, Phase, Progress};
+    use time::OffsetDateTime;
+
+    use super::*;
+
+    fn event(place: u64, job: JobId, change: JobChange) -> Arc<Encoded> {
+        let id = format!("{place}-0");
+        Arc::new(Encoded::new(JobEvent { id, job_id: job, at: OffsetDateTime::UNIX_EPOCH, change }))
+    }
+
+    fn step(step: u32) -> JobChange {
+        let (seconds_per_step, remaining_s) = (None, None);
+        JobChange::Progress(Progress {
+            phase: Phase::Sampling,
+            step,
+            steps: 9,
+            seconds_per_step,
+            remaining_s,
+            fraction: 0.5,
+        })
+    }
+
+    /// Returns the places of the events that wait; 0 for the word that some were dropped.
+    fn places(outbox: &Outbox) -> Vec<String> {
+        let place = |outgoing| match outgoing {
+            Outgoing::Event(event) => event.id.to_string(),
+            other => format!("{other:?}"),
+        };
+        std::iter::from_fn(|| outbox.take()).map(place).collect()
+    }
+
+    #[test]
+    fn newer_progress_takes_the_place_of_older_and_the_order_stays() {
+        let (outbox, a, b) = (Outbox::default(), JobId::new(), JobId::new());
+        outbox.push(&event(1, a, step(1)));
+        outbox.push(&event(2, b, step(1)));
+        outbox.push(&event(3, a, step(2)));
+        outbox.push(&event(4, b, JobChange::Queued));
+        outbox.push(&event(5, b, step(1)));
+        assert_eq!(places(&outbox), ["3-0", "4-0", "5-0"]);
+        outbox.push(&event(6, a, step(3)));
+        assert_eq!(places(&outbox), ["6-0"]);
+    }
+
+    #[test]
+    fn what_overflows_is_dropped_except_for_ends_and_the_client_is_told() {
+        let outbox = Outbox::default();
+        for place in 1..=300 {
+            let change = if place % 10 == 0 { JobChange::Cancelled } else { JobChange::Queued };
+            outbox.push(&event(place, JobId::new(), change));
+        }
+        let kept = places(&outbox);
+        assert_eq!(kept[0], "Resync");
+        let ends: Vec<String> = (1..=30).map(|tens| format!("{tens}0-0")).collect();
+        assert!(ends.iter().all(|end| kept.contains(end)), "{kept:?}");
+        assert!(kept.len() <= 1 + ends.len() + (300 - 257), "{} events are kept", kept.len());
+    }
+
+    #[test]
+    fn a_client_on_which_even_ends_pile_up_is_given_up_and_takes_no_more_memory() {
+        let outbox = Outbox::default();
+        for place in 1..=10_000 {
+            outbox.push(&event(place, JobId::new(), JobChange::Cancelled));
+        }
+        assert!(matches!(outbox.take(), Some(Outgoing::TooSlow)));
+        assert!(outbox.lock().events.is_empty());
+    }
+
+    #[test]
+    fn what_the_client_knows_already_is_not_sent_again() {
+        let (outbox, job) = (Outbox::default(), JobId::new());
+        outbox.push(&event(1, job, JobChange::Queued));
+        outbox.push(&event(7, job, step(1)));
+        outbox.forget_until("5-3".parse().unwrap());
+        outbox.push(&event(5, job, JobChange::Cancelled));
+        outbox.push(&event(8, job, step(2)));
+        assert_eq!(places(&outbox), ["8-0"]);
+    }
+
+    #[test]
+    fn previews_wait_only_for_those_who_want_them_and_only_the_latest() {
+        let (outbox, job) = (Outbox::default(), JobId::new());
+        outbox.push_preview(job, &Bytes::from_static(b"1"));
+        assert!(outbox.take().is_none());
+        outbox.want_previews(true);
+        outbox.push_preview(job, &Bytes::from_static(b"2"));
+        outbox.push_preview(job, &Bytes::from_static(b"3"));
+        assert!(matches!(outbox.take(), Some(Outgoing::Preview(frame)) if frame == "3"));
+        outbox.push_preview(job, &Bytes::from_static(b"4"));
+        // A picture of something that has ended would come after its end.
+        outbox.push(&event(1, job, JobChange::Cancelled));
+        assert_eq!(places(&outbox), ["1-0"]);
+    }
+}

@@ -4,4 +4,5 @@
 
 mod db;
 mod dispatch;
+mod http;
 mod sample;

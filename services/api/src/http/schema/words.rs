@@ -162,7 +162,11 @@ impl Field<'_> {
 
 #[expect(clippy::cast_possible_truncation, reason = "the bounds of the rule hold it far below")]
 fn as_json(number: f64, is_whole: bool) -> Option<Value> {
-    if is_whole { Some(Value::from(number as i64)) } else { Number::from_f64(number).map(Value::Number) }
+    if is_whole || number.fract() == 0.0 {
+        Some(Value::from(number as i64))
+    } else {
+        Number::from_f64(number).map(Value::Number)
+    }
 }
 
 fn unknown_field(key: &str, schema: &Value) -> String {

@@ -1,0 +1,15 @@
+//! The front door over HTTP, as clients see it: a real server, a real Valkey, a real database file.
+
+mod assets;
+mod bad_input;
+mod events;
+mod forms;
+mod house;
+mod keys;
+mod lists;
+mod operation;
+mod picture;
+mod socket;
+mod strangers;
+mod submission;
+mod walk;

@@ -1,0 +1,239 @@
+//! What a client hears: the last states first, everything in order, progress only if it keeps up, ends always.
+
+use std::collections::HashSet;
+
+use contract::{
+    JobId,
+    event::{JobChange, JobEvent},
+    preview::Preview,
+    socket::{CLOSE_TOO_SLOW, ServerMessage},
+};
+use serde_json::json;
+
+use super::{Heard, Socket};
+use crate::{
+    http::{
+        events::progress,
+        house::{House, next_job, send, succeed},
+    },
+    sample::{file, result},
+};
+
+#[tokio::test]
+async fn a_job_is_followed_from_its_submission_to_its_end() {
+    let house = House::open().await;
+    let id = JobId::new();
+    let mut socket = Socket::open(&house).await;
+    // A job may be watched before it is there.
+    socket.say(&json!({ "type": "subscribe", "jobs": [id] })).await;
+    socket.subscribed().await;
+    let body = json!({ "kind": "text_to_image", "prompt": "x" });
+    send(house.request(reqwest::Method::PUT, &format!("/api/jobs/{id}")).json(&body)).await;
+    house.submit("another, which nobody watches").await;
+    assert_eq!(socket.event().await.change, JobChange::Queued);
+    let mut worker = house.worker().await;
+    let lease = next_job(&mut worker).await;
+    assert!(matches!(socket.event().await.change, JobChange::Running { attempt: 1, .. }));
+    lease.report(progress(1, 4));
+    assert_eq!(socket.event().await.change, JobChange::Progress(progress(1, 4)));
+    let made = result(vec![file('a')]);
+    succeed(lease, &made).await;
+    let end = socket.event().await;
+    assert_eq!((end.job_id, end.change), (id, JobChange::Succeeded { result: made }));
+}
+
+#[tokio::test]
+async fn who_comes_late_hears_the_last_states_first() {
+    let house = House::open().await;
+    let (first, second) = (house.submit("first").await, house.submit("second").await);
+    let mut worker = house.worker().await;
+    let lease = next_job(&mut worker).await;
+    assert_eq!(lease.job.id, first.id);
+    let mut early = Socket::open(&house).await;
+    early.say(&json!({ "type": "subscribe", "jobs": "all" })).await;
+    lease.report(progress(7, 20));
+    while early_change(&mut early).await != JobChange::Progress(progress(7, 20)) {}
+
+    let mut late = Socket::open(&house).await;
+    late.say(&json!({ "type": "subscribe", "jobs": "all" })).await;
+    let states: Vec<JobEvent> = [late.event().await, late.event().await, late.event().await].into();
+    assert!(states.iter().all(|state| state.id.is_empty()));
+    assert!(matches!(states[0].change, JobChange::Running { attempt: 1, .. }));
+    assert_eq!((states[1].job_id, &states[1].change), (first.id, &JobChange::Progress(progress(7, 20))));
+    assert_eq!((states[2].job_id, &states[2].change), (second.id, &JobChange::Queued));
+    late.subscribed().await;
+    // Another subscription takes the place of this one.
+    late.say(&json!({ "type": "subscribe", "jobs": [second.id] })).await;
+    assert_eq!(late.event().await.job_id, second.id);
+    late.subscribed().await;
+    succeed(lease, &result(vec![file('a')])).await;
+    let next = next_job(&mut worker).await;
+    assert_eq!(next.job.id, second.id);
+    assert!(matches!(late.event().await.change, JobChange::Running { .. }));
+}
+
+async fn early_change(socket: &mut Socket) -> JobChange {
+    match socket.hear().await {
+        Heard::Said(ServerMessage::Event(event)) => event.change,
+        Heard::Said(ServerMessage::Subscribed { .. }) => JobChange::Queued,
+        other => panic!("an event was expected, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_resumes_misses_nothing_and_hears_nothing_twice() {
+    let house = House::open().await;
+    let mut socket = Socket::open(&house).await;
+    socket.say(&json!({ "type": "subscribe", "jobs": "all" })).await;
+    socket.subscribed().await;
+    house.submit("before").await;
+    let seen = socket.event().await;
+    drop(socket);
+    // More than one page of the replay.
+    let missed: Vec<JobId> = (0..600).map(|_| JobId::new()).collect();
+    let changes: Vec<(JobId, &JobChange)> = missed.iter().map(|id| (*id, &JobChange::Cancelled)).collect();
+    house.queue.announce_all(&changes).await.unwrap();
+
+    let mut socket = Socket::open(&house).await;
+    socket.say(&json!({ "type": "resume", "after": seen.id, "jobs": "all" })).await;
+    let mut heard = Vec::new();
+    while heard.len() < missed.len() {
+        heard.push(socket.event().await.job_id);
+    }
+    assert_eq!(heard, missed);
+    socket.subscribed().await;
+    let live = house.submit("after").await;
+    assert_eq!(socket.event().await.job_id, live.id);
+
+    // A resumed subscription keeps to its jobs.
+    socket.say(&json!({ "type": "resume", "after": seen.id, "jobs": [missed[599]] })).await;
+    assert_eq!(socket.event().await.job_id, missed[599]);
+    socket.subscribed().await;
+}
+
+#[tokio::test]
+async fn a_place_that_is_forgotten_is_answered_by_resync_and_the_last_states() {
+    let house = House::open().await;
+    let job = house.submit("x").await;
+    let mut socket = Socket::open(&house).await;
+    socket.say(&json!({ "type": "resume", "after": "5-0" })).await;
+    assert_eq!(socket.hear().await, Heard::Said(ServerMessage::Resync));
+    assert_eq!(socket.event().await.job_id, job.id);
+    socket.subscribed().await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_loses_progress_but_no_end() {
+    let house = House::open().await;
+    let mut socket = Socket::open(&house).await;
+    socket.say(&json!({ "type": "subscribe", "jobs": "all" })).await;
+    socket.subscribed().await;
+    let ends: Vec<JobId> = (0..200).map(|_| JobId::new()).collect();
+    let noise: Vec<JobId> = (0..600).map(|_| JobId::new()).collect();
+    // Nobody reads meanwhile: large events fill the buffers of the sockets first, then the client's own queue.
+    let words = "w".repeat(16 << 10);
+    let running = JobChange::Running { worker: words, attempt: 1 };
+    for (number, id) in noise.iter().enumerate() {
+        house.queue.announce(*id, &running).await.unwrap();
+        if let Some(end) = ends.get(number / 3).filter(|_| number % 3 == 0) {
+            house.queue.announce(*end, &JobChange::Cancelled).await.unwrap();
+        }
+    }
+    let last = JobId::new();
+    house.queue.announce(last, &JobChange::Cancelled).await.unwrap();
+    let (mut ended, mut was_told) = (HashSet::new(), false);
+    while !ended.contains(&last) {
+        match socket.hear().await {
+            Heard::Said(ServerMessage::Event(event)) if event.change == JobChange::Cancelled => {
+                assert!(ended.insert(event.job_id), "an end came twice");
+            }
+            Heard::Said(ServerMessage::Event(_)) => {}
+            Heard::Said(ServerMessage::Resync) => was_told = true,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(was_told, "the client was not told that it must look again");
+    assert!(ends.iter().all(|id| ended.contains(id)), "{} of 200 ends came", ended.len() - 1);
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_even_keep_up_with_ends_is_sent_away_to_resume() {
+    let house = House::open().await;
+    let mut socket = Socket::open(&house).await;
+    house.submit("something, so that there is a place to resume from").await;
+    socket.say(&json!({ "type": "subscribe", "jobs": "all" })).await;
+    socket.event().await;
+    let place = socket.subscribed().await;
+    let failure = crate::sample::failure(&"w".repeat(8 << 10));
+    let ids: Vec<JobId> = (0..3000).map(|_| JobId::new()).collect();
+    let end = JobChange::Failed { failure };
+    for some in ids.chunks(100) {
+        house.queue.announce_all(&some.iter().map(|id| (*id, &end)).collect::<Vec<_>>()).await.unwrap();
+    }
+    let goodbye = loop {
+        match socket.hear().await {
+            Heard::Said(_) => {}
+            other => break other,
+        }
+    };
+    assert_eq!(goodbye, Heard::Closed(CLOSE_TOO_SLOW));
+    let mut socket = Socket::open(&house).await;
+    socket.say(&json!({ "type": "resume", "after": place })).await;
+    let mut heard = Vec::new();
+    while heard.len() < ids.len() {
+        heard.push(socket.event().await.job_id);
+    }
+    assert_eq!(heard, ids);
+}
+
+#[tokio::test]
+async fn previews_come_to_those_who_want_them_at_most_five_a_second_and_the_latest_at_last() {
+    let house = House::open().await;
+    let job = house.submit("x").await;
+    let frame = |step: u32| bytes::Bytes::from(Preview { job_id: job.id, step, jpeg: b"jpeg" }.encode());
+    house.queue.publish_preview(job.id, frame(0)).await.unwrap();
+
+    let (mut viewer, mut reader) = (Socket::open(&house).await, Socket::open(&house).await);
+    for socket in [&mut viewer, &mut reader] {
+        socket.say(&json!({ "type": "subscribe", "jobs": [job.id] })).await;
+        socket.event().await;
+        socket.subscribed().await;
+    }
+    // Who switches them on late sees the last one at once.
+    viewer.say(&json!({ "type": "previews", "on": true })).await;
+    assert_eq!(viewer.hear().await, Heard::Frame(frame(0)));
+
+    let began = std::time::Instant::now();
+    for step in 1..=100 {
+        house.queue.publish_preview(job.id, frame(step)).await.unwrap();
+    }
+    let mut count = 0;
+    loop {
+        count += 1;
+        let Heard::Frame(bytes) = viewer.hear().await else { panic!("a preview was expected") };
+        let preview = Preview::decode(&bytes).unwrap();
+        assert_eq!(preview.job_id, job.id);
+        if preview.step == 100 {
+            break;
+        }
+    }
+    let most = began.elapsed().as_millis() / 200 + 2;
+    assert!(count <= most, "{count} previews in {:?}", began.elapsed());
+
+    house.delete(&format!("/api/jobs/{}", job.id)).await;
+    // The one who did not ask for previews hears of the end, and saw none.
+    assert_eq!(reader.event().await.change, JobChange::Cancelled);
+    viewer.say(&json!({ "type": "previews", "on": false })).await;
+}
+
+#[tokio::test]
+async fn the_state_of_the_whole_comes_every_few_seconds() {
+    let house = House::open().await;
+    house.submit("x").await;
+    let mut socket = Socket::open(&house).await;
+    let Heard::Said(ServerMessage::System(pulse)) = socket.hear_anything().await else {
+        panic!("a pulse was expected")
+    };
+    assert_eq!((pulse.queues[0].queued, pulse.queues[0].running, pulse.workers.len()), (1, 0, 0));
+    assert!(pulse.memory_total_mib > pulse.memory_available_mib && pulse.memory_available_mib > 0);
+}
