@@ -1,6 +1,8 @@
 //! Processes that nobody owns any more.
 
-use std::{collections::HashSet, fs, sync::Mutex};
+use std::{collections::HashSet, fs, path::PathBuf, sync::Mutex};
+
+use rustix::process::{Pid, Signal};
 
 /// The processes that this program has started itself and still knows.
 static OWN: Mutex<Option<HashSet<u32>>> = Mutex::new(None);
@@ -40,6 +42,17 @@ pub struct Process {
     pub pid: u32,
     /// What the list of processes calls it.
     pub name: String,
+    /// The file that it runs.
+    pub program: PathBuf,
+}
+
+impl Process {
+    /// Ends it as `kill -9` does; false if it was gone.
+    #[must_use]
+    pub fn kill(&self) -> bool {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        pid.is_some_and(|pid| rustix::process::kill_process(pid, Signal::KILL).is_ok())
+    }
 }
 
 /// Lists the living children of a process.
@@ -54,7 +67,8 @@ pub fn children(parent: u32) -> Vec<Process> {
         let mut fields = tail.split(' ');
         let (state, parent_of_it) = (fields.next()?, fields.next()?.parse::<u32>().ok()?);
         let name = head.split_once('(')?.1.to_owned();
-        (parent_of_it == parent && state != "Z").then_some(Process { pid, name })
+        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        (parent_of_it == parent && state != "Z").then_some(Process { pid, name, program })
     })
     .collect()
 }

@@ -49,7 +49,7 @@ impl Programs {
     /// Returns the engine: what `ATELIER_SD_ENGINE` names, or what `cargo xtask engines` built for this checkout.
     pub fn sd_engine(&self) -> anyhow::Result<PathBuf> {
         if let Some(named) = env::var_os("ATELIER_SD_ENGINE").filter(|value| !value.is_empty()) {
-            return std::path::absolute(named).context("making the path in ATELIER_SD_ENGINE absolute");
+            return std::fs::canonicalize(named).context("following the path in ATELIER_SD_ENGINE");
         }
         let built = self.folder.parent().unwrap_or(&self.folder).join("sd-engine");
         ensure!(built.is_file(), "{} is not there; run `cargo xtask engines` first", built.display());

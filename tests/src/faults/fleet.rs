@@ -203,6 +203,12 @@ impl Fleet {
         self.setup.folder.join("outputs")
     }
 
+    /// Returns the engine that the workers start, if it was built.
+    #[must_use]
+    pub fn sd_engine(&self) -> Option<PathBuf> {
+        self.setup.programs.sd_engine().ok()
+    }
+
     /// Returns how many workers there are.
     #[must_use]
     pub fn workers(&self) -> usize {

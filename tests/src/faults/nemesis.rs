@@ -8,7 +8,7 @@ use std::{
 
 use contract::event::Phase;
 use fastrand::Rng;
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 
 use super::{
     LEASE, Options,
@@ -191,12 +191,11 @@ impl Nemesis {
     }
 
     fn kill_engine(&mut self) -> bool {
+        let Some(program) = self.fleet.sd_engine() else { return false };
         let workers = (0..self.fleet.workers()).filter_map(|number| self.fleet.pid(Service::Worker(number)));
         let engines: Vec<_> =
-            workers.flat_map(processes::children).filter(|process| process.name == "sd-engine").collect();
-        let Some(engine) = self.chance.choice(engines) else { return false };
-        let pid = i32::try_from(engine.pid).ok().and_then(Pid::from_raw);
-        pid.is_some_and(|pid| rustix::process::kill_process(pid, Signal::KILL).is_ok())
+            workers.flat_map(processes::children).filter(|process| process.program == program).collect();
+        self.chance.choice(engines).is_some_and(|engine| engine.kill())
     }
 
     fn restart_valkey(&self, cut_bytes: u64) -> anyhow::Result<()> {

@@ -3,18 +3,17 @@
 use std::{fs, path::Path};
 
 use contract::{
-    job::JobState,
     model::Model,
     page::Page,
     problem::{Problem, ProblemCode},
 };
 use reqwest::StatusCode;
-use tests::plan::{Engine, Plan};
+use tests::plan::Plan;
 
-use crate::{LIMIT, bad_input::nothing_is_left, pictures::picture};
+use crate::{bad_input::nothing_is_left, pictures::picture};
 
 /// The beginning of a safetensors file with this head.
-fn safetensors(head: &str) -> Vec<u8> {
+pub(crate) fn safetensors(head: &str) -> Vec<u8> {
     [(head.len() as u64).to_le_bytes().as_slice(), head.as_bytes()].concat()
 }
 
@@ -75,24 +74,4 @@ async fn a_model_file_that_is_none_is_listed_with_its_problem_and_no_job_is_acce
         assert!(problem.detail.contains(id) && problem.detail.contains("; "), "{id}: {}", problem.detail);
     }
     nothing_is_left(&system, &client, &worker).await;
-}
-
-#[tokio::test]
-async fn a_model_that_only_the_engine_can_see_through_fails_the_job_in_words_and_the_worker_goes_on() {
-    let system = Plan::new().engine(Engine::StableDiffusion).set("backoff_ms", &20).start().await.unwrap();
-    let client = system.client();
-    // A flawless file of something else.
-    let head = r#"{"something.else":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}"#;
-    let bytes = [safetensors(head), vec![0; 16]].concat();
-    fs::write(system.models().join("checkpoints/other.safetensors"), bytes).unwrap();
-    let mut strange = picture("a lighthouse", 2);
-    strange["model"] = "other".into();
-    let job = client.submit(&strange).await.unwrap();
-    let ended = client.until_end(job.id, LIMIT).await.unwrap();
-    assert!(matches!(ended.state, JobState::Failed | JobState::Dead), "{ended:?}");
-    assert!(!ended.failure.expect("a reason").message.is_empty());
-    let mut good = picture("a lighthouse", 2);
-    good["model"] = "smoke".into();
-    let good = client.submit(&good).await.unwrap();
-    client.until_state(good.id, JobState::Succeeded, LIMIT).await.unwrap();
 }

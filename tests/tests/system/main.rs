@@ -1,6 +1,6 @@
 //! The whole system through its doors, as a client sees it: real processes, HTTP, WebSocket, the command line.
 //!
-//! `cargo build --workspace --exclude sd-engine` first; the tests in `engine` also need `cargo xtask engines`.
+//! `cargo build --workspace --exclude sd-engine` first; the tests in `sd_engine` also need `cargo xtask engines`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -9,7 +9,6 @@ mod bad_input;
 mod bad_models;
 mod cancelling;
 mod command_line;
-mod engine;
 mod idempotency;
 mod keys;
 mod lifecycle;
@@ -17,6 +16,7 @@ mod live;
 mod operations;
 mod order;
 mod pictures;
+mod sd_engine;
 mod several;
 mod survival;
 

@@ -14,6 +14,7 @@ use tests::{
 
 use crate::{
     LIMIT,
+    bad_models::safetensors,
     pictures::{decode, picture},
 };
 
@@ -111,10 +112,10 @@ async fn a_picture_survives_the_death_of_its_engine() {
     let is_sampling = |job: &Job| job.progress.as_ref().is_some_and(|progress| progress.phase == Phase::Sampling);
     client.until_job(job.id, "the first step", LIMIT, is_sampling).await.unwrap();
 
-    let engine =
-        tests::processes::children(system.workers[0].pid()).into_iter().find(|child| child.name == "sd-engine");
-    let engine = i32::try_from(engine.expect("an engine").pid).ok().and_then(rustix::process::Pid::from_raw).unwrap();
-    rustix::process::kill_process(engine, rustix::process::Signal::KILL).unwrap();
+    let engine = system.programs().sd_engine().unwrap();
+    let running = tests::processes::children(system.workers[0].pid());
+    let running = running.iter().find(|child| child.program == engine).expect("a running engine");
+    assert!(running.kill());
 
     let events = socket.events_until(LIMIT, "the end", tests::socket::is_end).await.unwrap();
     let retried = events.iter().find_map(|event| match &event.change {
@@ -124,4 +125,24 @@ async fn a_picture_survives_the_death_of_its_engine() {
     assert_eq!(retried.expect("a retry").code, contract::job::FailureCode::EngineCrashed);
     let job = client.job(job.id).await.unwrap();
     assert_eq!((job.state, job.attempts), (JobState::Succeeded, 2));
+}
+
+#[tokio::test]
+async fn a_model_that_only_the_engine_can_see_through_fails_the_job_in_words_and_the_worker_goes_on() {
+    let system = Plan::new().engine(Engine::StableDiffusion).set("backoff_ms", &20).start().await.unwrap();
+    let client = system.client();
+    // A flawless file of something else.
+    let head = r#"{"something.else":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}"#;
+    let bytes = [safetensors(head), vec![0; 16]].concat();
+    std::fs::write(system.models().join("checkpoints/other.safetensors"), bytes).unwrap();
+    let mut strange = picture("a lighthouse", 2);
+    strange["model"] = "other".into();
+    let job = client.submit(&strange).await.unwrap();
+    let ended = client.until_end(job.id, LIMIT).await.unwrap();
+    assert!(matches!(ended.state, JobState::Failed | JobState::Dead), "{ended:?}");
+    assert!(!ended.failure.expect("a reason").message.is_empty());
+    let mut good = picture("a lighthouse", 2);
+    good["model"] = "smoke".into();
+    let good = client.submit(&good).await.unwrap();
+    client.until_state(good.id, JobState::Succeeded, LIMIT).await.unwrap();
 }
