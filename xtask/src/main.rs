@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         Command::Setup => setup::setup(),
         Command::Demo(options) => demo::demo(options),
         Command::Up(options) => up::up(options),
-        Command::Test(options) => checks::test(options),
+        Command::Test(options) => checks::test(&options),
         Command::Codegen(options) => codegen::codegen(options),
         Command::CheckLayers => layers::check(),
         Command::Tidy => tidy::check(),

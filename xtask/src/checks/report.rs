@@ -77,7 +77,7 @@ mod tests {
         let mut report = Report::default();
         report.add("tests", Outcome { passed: 40, failed: 1, skipped: 2 }, Duration::from_secs(3));
         report.add("tidy", Outcome::passed(()), Duration::from_secs(1));
-        report.add("queue on redis", Outcome::skipped(), Duration::ZERO);
+        report.add("queue-on-redis", Outcome::skipped(), Duration::ZERO);
         let text = report.to_string();
         assert!(text.ends_with("\n41 passed, 1 failed"), "{text}");
         assert!(text.lines().nth(2).unwrap().contains("skipped"), "{text}");
