@@ -35,13 +35,13 @@ pub enum Error {
         /// Why it failed.
         source: sqlx::Error,
     },
-    /// A row holds what this version cannot read.
-    #[error("could not read {what} in the database; a newer version of Atelier may have written it")]
+    /// A row holds what this version cannot read. What stands there is not shown: it may be a prompt.
+    #[error("could not read {what} in the database ({reason}); a newer version of Atelier may have written it")]
     Unreadable {
         /// Which value.
         what: &'static str,
-        /// Why, where a reader said so.
-        source: Option<serde_json::Error>,
+        /// What class of fault it is, and where.
+        reason: String,
     },
     /// Something could not be written as JSON.
     #[error("could not write {what} as JSON: this is a bug")]

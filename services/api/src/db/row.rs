@@ -70,7 +70,7 @@ fn state_for_people(state: &str, is_running: bool) -> Result<JobState, Error> {
             .iter()
             .copied()
             .find(|known| known.as_str() == state)
-            .ok_or(Error::Unreadable { what: "the state of a job", source: None }),
+            .ok_or_else(|| Error::Unreadable { what: "the state of a job", reason: format!("{state:?} is none") }),
     }
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn micros(at: OffsetDateTime) -> i64 {
 /// Returns a time from the tables.
 pub(super) fn from_micros(at: i64) -> Result<OffsetDateTime, Error> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1000)
-        .map_err(|_| Error::Unreadable { what: "a time", source: None })
+        .map_err(|_| Error::Unreadable { what: "a time", reason: format!("{at} microseconds") })
 }
 
 /// Returns a duration in the unit of the tables.
@@ -112,5 +112,8 @@ pub(super) fn to_json<T: Serialize + ?Sized>(what: &'static str, value: &T) -> R
 
 /// Returns a document from the tables.
 pub(super) fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|source| Error::Unreadable { what, source: Some(source) })
+    serde_json::from_str(text).map_err(|error| {
+        let reason = format!("{:?} at line {}, column {}", error.classify(), error.line(), error.column());
+        Error::Unreadable { what, reason }
+    })
 }

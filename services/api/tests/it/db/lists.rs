@@ -127,13 +127,13 @@ async fn a_row_of_a_newer_version_does_not_hide_the_others(ground: Ground) {
 
 async fn a_rare_word_among_many_jobs_gives_short_pages_and_an_end(ground: Ground) {
     let rare = submit(&ground, "needle", 0).await;
-    // 45,000 jobs after it; a page looks at 20,000.
+    // 12,000 jobs after it; a page looks at 5,000.
     let many = "INSERT INTO jobs (id, kind, worker_kind, state, max_attempts, priority, rank, position, run_at, \
                     ranked_at, owner, model, spec, search, body_hash, submitted_at) \
                 SELECT ID, kind, worker_kind, 'failed', max_attempts, priority, rank, position, run_at, \
                     ranked_at, owner, model, spec, 'hay', body_hash, submitted_at + n \
                 FROM jobs CROSS JOIN (WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers \
-                    WHERE n < 45000) SELECT n FROM numbers) AS numbers";
+                    WHERE n < 12000) SELECT n FROM numbers) AS numbers";
     let id = if ground.url.starts_with("sqlite") { "randomblob(16)" } else { "gen_random_uuid()" };
     ground.run(&many.replace("ID", id)).await.unwrap();
     assert_eq!(all(&ground, &by_text("needle"), 10).await, (vec![rare], 3));
