@@ -4,6 +4,7 @@
 mod affinity;
 mod cancelling;
 mod checks;
+mod deployment;
 mod done;
 mod events;
 mod ground;
