@@ -57,7 +57,12 @@ impl Stack {
         if let Err(error) = TcpListener::bind((Ipv4Addr::LOCALHOST, plan.port)) {
             bail!("port {} cannot be used ({error}); set ATELIER_PORT to another one", plan.port);
         }
-        let server = setup::queue_server().context("there is no valkey-server or redis-server; `cargo xtask setup`")?;
+        let server = match env::var_os("STACK_VALKEY_SERVER") {
+            Some(chosen) => PathBuf::from(chosen),
+            None => {
+                setup::queue_server().context("there is no valkey-server or redis-server; `cargo xtask setup`")?.path
+            }
+        };
         let deploy = repository::root().join("deploy");
         program::run_quietly(
             Command::new("sh").arg(deploy.join("prepare.sh")).env("ATELIER_DATA_DIR", &plan.data_dir),
@@ -73,7 +78,7 @@ impl Stack {
             .env("ATELIER_DATA_DIR", &plan.data_dir)
             .env("ATELIER_PORT", plan.port.to_string())
             .env("STACK_BIN_DIR", plan.programs)
-            .env("STACK_VALKEY_SERVER", &server.path)
+            .env("STACK_VALKEY_SERVER", &server)
             // This one is for `cargo xtask engines`; a service would refuse what it does not know.
             .env_remove("ATELIER_ENGINE_FEATURES")
             .envs(plan.settings)
