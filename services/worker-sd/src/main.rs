@@ -21,7 +21,7 @@ async fn serve() -> anyhow::Result<()> {
     let stop = stop_on_signals();
     match config.engine {
         EngineName::Scripted => work(ScriptedEngine::new(config.scripted_step()), &config, stop).await,
-        EngineName::Sd => work(SdEngine::start(config.sd_engine()?).await?, &config, stop).await,
+        EngineName::Sd => Box::pin(work(SdEngine::start(config.sd_engine()?).await?, &config, stop)).await,
     }
 }
 

@@ -78,7 +78,7 @@ fn check_lines(path: &str, text: &str) -> Vec<Finding> {
 
 /// A pause between two looks is no sleep, nor is one in paused time; anything else is explained in a comment above.
 fn is_excused(lines: &[&str], index: usize) -> bool {
-    let before = &lines[index.saturating_sub(4)..index];
+    let before = &lines[index.saturating_sub(8)..index];
     let is_look = before.iter().any(|line| line.contains("while ") || line.contains("loop {"));
     let is_explained = before.last().is_some_and(|line| line.trim_start().starts_with("// "));
     let is_paused = lines.iter().any(|line| line.contains("start_paused = true"));

@@ -200,6 +200,7 @@ impl Worker {
         let stop = CancellationToken::new();
         let stopper = stop.clone();
         tokio::spawn(async move {
+            // That nothing comes can only be seen by waiting for it.
             tokio::time::sleep(limit).await;
             stopper.cancel();
         });
