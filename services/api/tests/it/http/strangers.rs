@@ -57,6 +57,8 @@ async fn a_page_that_is_not_ours_can_do_nothing() {
         format!("http://localhost.evil.com:{port}"),
         format!("http://localhost:{port}"),
         "http://127.0.0.1".to_owned(),
+        format!("http://{}.evil.com", house.address),
+        format!("http://{}@evil.com", house.address),
         "https://studio.example.evil.com".to_owned(),
         "https://studio.example:444".to_owned(),
         "http://studio.example".to_owned(),

@@ -56,12 +56,15 @@ impl Socket {
 
     /// Waits for what the server says next about jobs.
     pub(crate) async fn hear(&mut self) -> Heard {
-        loop {
-            match self.hear_anything().await {
-                Heard::Said(ServerMessage::System(_)) => {}
-                heard => return heard,
+        let hear = async {
+            loop {
+                match self.hear_anything().await {
+                    Heard::Said(ServerMessage::System(_)) => {}
+                    heard => return heard,
+                }
             }
-        }
+        };
+        timeout(PATIENCE, hear).await.expect("the server says something about jobs in time")
     }
 
     pub(crate) async fn event(&mut self) -> JobEvent {

@@ -9,6 +9,7 @@ use contract::{
     socket::{CLOSE_TOO_SLOW, ServerMessage},
 };
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use super::{Heard, Socket};
 use crate::{
@@ -109,6 +110,70 @@ async fn a_client_that_resumes_misses_nothing_and_hears_nothing_twice() {
     socket.say(&json!({ "type": "resume", "after": seen.id, "jobs": [missed[599]] })).await;
     assert_eq!(socket.event().await.job_id, missed[599]);
     socket.subscribed().await;
+}
+
+#[tokio::test]
+async fn a_client_that_is_cut_off_again_and_again_in_a_stream_of_events_hears_each_exactly_once() {
+    let house = House::open().await;
+    let first = house.submit("the first event").await;
+    let mut socket = Socket::open(&house).await;
+    socket.say(&json!({ "type": "resume", "after": "0-0", "jobs": "all" })).await;
+    while socket.hear().await == Heard::Said(ServerMessage::Resync) {}
+    let place = socket.subscribed().await;
+
+    let ids: Vec<JobId> = (0..2000).map(|_| JobId::new()).collect();
+    let announcing = announce(&house, ids.clone());
+    let (mut heard, mut last) = (Vec::new(), place);
+    while heard.len() < ids.len() {
+        let mut socket = Socket::open(&house).await;
+        socket.say(&json!({ "type": "resume", "after": last, "jobs": "all" })).await;
+        let until = ids.len().min(heard.len() + 90);
+        while heard.len() < until {
+            if let Heard::Said(ServerMessage::Event(event)) = socket.hear().await {
+                last = event.id;
+                heard.push(event.job_id);
+            }
+        }
+    }
+    announcing.await.unwrap();
+    assert!(!heard.contains(&first.id));
+    assert_eq!(heard, ids);
+}
+
+/// Announces the ends of jobs one by one, while the test goes on.
+fn announce(house: &House, ids: impl IntoIterator<Item = JobId, IntoIter: Send> + Send + 'static) -> JoinHandle<()> {
+    let queue = house.queue.clone();
+    tokio::spawn(async move {
+        for id in ids {
+            queue.announce(id, &JobChange::Cancelled).await.unwrap();
+        }
+    })
+}
+
+#[tokio::test]
+async fn what_the_states_tell_is_not_told_again_as_an_event() {
+    let house = House::open().await;
+    let announcing = announce(&house, std::iter::repeat_with(JobId::new));
+    let mut socket = Socket::open(&house).await;
+    for _ in 0..50 {
+        socket.say(&json!({ "type": "subscribe", "jobs": "all" })).await;
+        // What was on its way for the subscription before may still arrive.
+        let place = loop {
+            if let Heard::Said(ServerMessage::Subscribed { after }) = socket.hear().await {
+                break after;
+            }
+        };
+        if let Heard::Said(ServerMessage::Event(event)) = socket.hear().await {
+            assert!(number(&event.id) > number(&place), "{} was told again after {place}", event.id);
+        }
+    }
+    announcing.abort();
+}
+
+/// Returns an id in a form that can be compared.
+fn number(id: &str) -> (u64, u64) {
+    let (ms, sequence) = id.split_once('-').unwrap();
+    (ms.parse().unwrap(), sequence.parse().unwrap())
 }
 
 #[tokio::test]
