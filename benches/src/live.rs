@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use contract::event::{JobChange, Phase, Progress};
 use futures::{StreamExt, stream};
 use queue::Queue;
@@ -23,8 +23,6 @@ const EVENTS_PER_SECOND: u32 = 20;
 const EVENTS: u32 = 200;
 /// The first events meet cold caches, and sockets that have just been opened.
 const WARM_UP_EVENTS: u32 = 40;
-/// Of a hundred events, one may be overtaken by the next of the same job.
-const LEAST_HEARD: f64 = 0.99;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Measures how long an event takes from the queue to the last of a thousand clients.
@@ -66,9 +64,6 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     while let Some(heard) = listeners.join_next().await {
         latencies.extend(heard?.context("listening")?);
     }
-    let expected = f64::from(EVENTS - WARM_UP_EVENTS) * CLIENTS as f64;
-    let heard = latencies.len() as f64 / expected;
-    ensure!(heard >= LEAST_HEARD, "only {:.1} % of the events arrived", heard * 100.0);
     let name = format!("websocket, {CLIENTS} × {EVENTS_PER_SECOND}/s, p99");
     Ok(vec![Row::limit(&name, "ms", percentile(&latencies, 99.0), Target::AtMost(30.0))])
 }
@@ -86,13 +81,18 @@ async fn listen(
     // The one who waits is gone only when the bench has failed.
     let _ = is_ready.send(());
     let mut latencies = Vec::with_capacity(EVENTS as usize);
+    let mut next = 0;
     let note = |text: &str| {
         let now = Instant::now();
         let step = step_of(text)?;
-        let sent = *sent.lock().unwrap_or_else(PoisonError::into_inner).get(step as usize)?;
-        if step >= WARM_UP_EVENTS {
-            latencies.push((now - sent).as_secs_f64() * 1000.0);
+        let sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
+        // An event that was overtaken by the next of its job counts as heard with that one: as late as the client knew.
+        for (number, sent) in sent.iter().enumerate().take(step as usize + 1).skip(next) {
+            if number >= WARM_UP_EVENTS as usize {
+                latencies.push((now - *sent).as_secs_f64() * 1000.0);
+            }
         }
+        next = step as usize + 1;
         (step + 1 == EVENTS).then_some(())
     };
     socket.until_text(LIMIT, "the last event", note).await?;
