@@ -84,3 +84,26 @@ async fn keys_are_made_and_revoked_and_the_secret_is_shown_once() {
     assert!(text.contains("me") && !text.contains(&created.secret), "{text}");
     assert_eq!(code(&with_key(&["keys", "revoke", &created.key.id.to_string()]).await), 0);
 }
+
+#[tokio::test]
+async fn doctor_finds_what_is_broken_and_says_how_to_mend_it() {
+    let mut system = Plan::new().start().await.unwrap();
+    let checks = |output: &Output| -> Vec<contract::system::Check> {
+        let found: serde_json::Value = json(output);
+        serde_json::from_value(found["server"].clone()).expect("the checks of the server")
+    };
+    let well = checks(&atelier(&system, &["--json", "doctor"]).await);
+    assert!(well.len() >= 4, "{well:?}");
+    assert!(well.iter().all(|check| check.verdict != contract::system::Verdict::Bad), "{well:?}");
+    system.valkey.kill9().unwrap();
+    let without_valkey = atelier(&system, &["--json", "doctor"]).await;
+    assert_eq!(code(&without_valkey), 1);
+    let bad: Vec<_> = checks(&without_valkey)
+        .into_iter()
+        .filter(|check| check.verdict == contract::system::Verdict::Bad && check.remedy.is_some())
+        .map(|check| check.name)
+        .collect();
+    assert!(bad.contains(&"valkey".to_owned()), "{bad:?}");
+    system.apis[0].kill();
+    assert_eq!(code(&atelier(&system, &["doctor"]).await), 1);
+}
