@@ -2,6 +2,8 @@
 //!
 //! What is not on the list of public paths needs a key. A path that somebody adds is therefore closed until it is opened here.
 
+mod visit;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -15,8 +17,10 @@ use axum::{
 };
 use contract::{KeyId, key::Scope, problem::ProblemCode};
 
+pub(crate) use visit::Visit;
+
 use super::{Api, problem::Error};
-use crate::keys;
+use crate::{db, keys};
 
 /// Paths that answer without a key, whatever the settings: they say whether the server lives, and nothing else.
 pub(crate) const PUBLIC: &[&str] = &["/livez", "/readyz"];
@@ -24,6 +28,8 @@ pub(crate) const PUBLIC: &[&str] = &["/livez", "/readyz"];
 pub(crate) const PUBLIC_ON_LOOPBACK: &[&str] = &["/", "/docs", "/docs/", "/docs/{*file}", "/openapi.json"];
 /// The path of the WebSocket, where the key may come in the first message because browsers cannot send it in a header.
 pub(crate) const SOCKET: &str = "/ws";
+/// Whose the jobs are that come with the key of the settings.
+const CONFIGURED: &str = "ATELIER_API_KEY";
 /// Paths below which only administrators may do anything.
 const ADMIN: &str = "/api/keys";
 
@@ -34,10 +40,6 @@ pub(crate) struct Caller {
     pub(crate) owner: String,
     pub(crate) scope: Scope,
 }
-
-/// Set on a request for the WebSocket that came without a key although one is needed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct KeyFollows;
 
 /// What a request must show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,9 +79,8 @@ pub(crate) async fn guard(State(api): State<Arc<Api>>, mut request: Request, nex
             }
             request.extensions_mut().insert(caller);
         }
-        None if path.as_deref() == Some(SOCKET) && is_upgrade(request.headers()) => {
-            request.extensions_mut().insert(KeyFollows);
-        }
+        // Its first message must show the key.
+        None if path.as_deref() == Some(SOCKET) && is_upgrade(request.headers()) => {}
         None => return Err(unauthorized()),
     }
     Ok(next.run(request).await)
@@ -110,11 +111,20 @@ impl Access {
         let Some(secret) = secret else { return Ok(None) };
         // Hashes are compared in constant time; the database finds a hash, which tells nothing about the secret.
         if self.configured.is_some_and(|hash| hash == blake3::hash(secret.as_bytes())) {
-            return Ok(Some(Caller { owner: "ATELIER_API_KEY".to_owned(), scope: Scope::Admin }));
+            return Ok(Some(Caller { owner: CONFIGURED.to_owned(), scope: Scope::Admin }));
         }
         let Some(key) = api.db.find_key_by_hash(&keys::hash(secret)).await? else { return Err(unauthorized()) };
         self.note_use(api, key.id);
         Ok(Some(Caller { owner: key.id.to_string(), scope: key.scope }))
+    }
+
+    /// Returns whether somebody who was let in would still be let in.
+    async fn may_stay(&self, api: &Api, caller: &Caller) -> Result<bool, db::Error> {
+        match caller.owner.as_str() {
+            CONFIGURED => Ok(true),
+            "" => Ok(!self.is_required && api.db.count_keys().await? == 0),
+            id => Ok(api.db.list_keys().await?.iter().any(|key| key.id.to_string() == id)),
+        }
     }
 
     /// Notes when a key was last used, once a minute and without holding the request up.

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     body::{Body, Bytes},
     extract::State,
     http::{HeaderMap, HeaderName, StatusCode, header},
@@ -14,7 +15,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use super::{Api, id::Id, jobs::no_job, problem::Error};
+use super::{
+    Api,
+    access::{Caller, Visit},
+    id::Id,
+    jobs::no_job,
+    problem::Error,
+};
 use crate::live::{self, Outgoing, StreamId, Watch};
 
 /// How long the stream may be silent: proxies cut silent connections.
@@ -40,6 +47,7 @@ const SILENCE: Bytes = Bytes::from_static(b": keep-alive\n\n");
     ))]
 pub(crate) async fn follow_job(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     Id(id): Id<JobId>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
@@ -49,7 +57,7 @@ pub(crate) async fn follow_job(
     if after.is_some() && job.state.is_end() {
         return the_rest(watch).await;
     }
-    Ok(stream(&api, watch, Until::End))
+    Ok(stream(watch, Visit::new(Arc::clone(&api), caller), api.stop.clone(), Until::End))
 }
 
 /// Follows all jobs: the last states of the open ones first, then what happens.
@@ -59,9 +67,13 @@ pub(crate) async fn follow_job(
 #[utoipa::path(get, path = "/api/events", tag = "events",
     params(("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the client has seen.")),
     responses((status = 200, description = "The stream.", content_type = "text/event-stream", body = String)))]
-pub(crate) async fn follow_all(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Response, Error> {
+pub(crate) async fn follow_all(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
     let watch = open(&api, last_event_id(&headers)?, Watched::All).await?;
-    Ok(stream(&api, watch, Until::Disconnect))
+    Ok(stream(watch, Visit::new(Arc::clone(&api), caller), api.stop.clone(), Until::Disconnect))
 }
 
 impl From<live::Error> for Error {
@@ -117,14 +129,15 @@ enum Until {
 
 struct Following {
     watch: Watch,
+    visit: Visit,
     stop: CancellationToken,
     until: Until,
     has_begun: bool,
     is_over: bool,
 }
 
-fn stream(api: &Api, watch: Watch, until: Until) -> Response {
-    let following = Following { watch, stop: api.stop.clone(), until, has_begun: false, is_over: false };
+fn stream(watch: Watch, visit: Visit, stop: CancellationToken, until: Until) -> Response {
+    let following = Following { watch, visit, stop, until, has_begun: false, is_over: false };
     let frames = unfold(following, |mut following| async {
         let frame = following.next().await?;
         Some((Ok::<_, Infallible>(frame), following))
@@ -152,6 +165,7 @@ impl Following {
             }
             let outgoing = tokio::select! {
                 () = self.stop.cancelled() => return None,
+                () = self.visit.ended() => return None,
                 outgoing = timeout(KEEP_ALIVE, self.watch.next()) => outgoing,
             };
             match outgoing {

@@ -14,7 +14,7 @@ use axum::{
 };
 use contract::problem::{Problem, ProblemCode};
 
-use super::{Api, access::KeyFollows, problem::Error};
+use super::{Api, access::Caller, problem::Error};
 
 /// The largest message of a client.
 const MOST_MESSAGE_BYTES: usize = 64 << 10;
@@ -32,7 +32,7 @@ const READ_BUFFER_BYTES: usize = 4 << 10;
     ))]
 pub(crate) async fn open_socket(
     State(api): State<Arc<Api>>,
-    key_follows: Option<Extension<KeyFollows>>,
+    caller: Option<Extension<Caller>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Error> {
     let upgrade = upgrade.map_err(|rejection| {
@@ -46,7 +46,7 @@ pub(crate) async fn open_socket(
     // The server waits for this token before it ends.
     let token = api.tasks.token();
     Ok(upgrade.on_upgrade(async move |socket| {
-        conversation::hold(&api, socket, key_follows.is_some()).await;
+        conversation::hold(&api, socket, caller.map(|Extension(caller)| caller)).await;
         drop(token);
     }))
 }

@@ -1,6 +1,6 @@
 //! One conversation with one client, from its key to its goodbye.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -16,7 +16,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::debug;
 
 use crate::{
-    http::{Api, metrics, problem::Error},
+    http::{
+        Api,
+        access::{Caller, Visit},
+        metrics,
+        problem::Error,
+    },
     live::{Outgoing, Watch},
 };
 
@@ -48,12 +53,12 @@ const TRY_LATER: Goodbye = Goodbye { code: close_code::AGAIN, reason: "the serve
 const NO_MESSAGE: Goodbye =
     Goodbye { code: close_code::POLICY, reason: "that was no message, or one of more than 65536 bytes" };
 
-/// Holds a conversation until one side ends it.
-pub(super) async fn hold(api: &Api, mut socket: WebSocket, key_follows: bool) {
+/// Holds a conversation until one side ends it. Without a caller, the first message must say who it is.
+pub(super) async fn hold(api: &Arc<Api>, mut socket: WebSocket, caller: Option<Caller>) {
     let _counted = metrics::count_socket();
     let goodbye = tokio::select! {
         () = api.stop.cancelled() => Some(STOPPING),
-        goodbye = converse(api, &mut socket, key_follows) => goodbye,
+        goodbye = converse(api, &mut socket, caller) => goodbye,
     };
     if let Some(Goodbye { code, reason }) = goodbye {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
@@ -68,10 +73,13 @@ pub(super) async fn hold(api: &Api, mut socket: WebSocket, key_follows: bool) {
 }
 
 /// Returns how to say goodbye; none if the client is gone already.
-async fn converse(api: &Api, socket: &mut WebSocket, key_follows: bool) -> Option<Goodbye> {
-    if key_follows && !is_authenticated(api, socket).await {
-        return Some(UNAUTHORIZED);
-    }
+async fn converse(api: &Arc<Api>, socket: &mut WebSocket, caller: Option<Caller>) -> Option<Goodbye> {
+    let caller = match caller {
+        Some(caller) => Some(caller),
+        None => authenticate(api, socket).await,
+    };
+    let Some(caller) = caller else { return Some(UNAUTHORIZED) };
+    let mut visit = Visit::new(Arc::clone(api), caller);
     let mut watch = api.live.open();
     watch.want_pulse();
     let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
@@ -105,6 +113,7 @@ async fn converse(api: &Api, socket: &mut WebSocket, key_follows: bool) -> Optio
                     Err(_) => return Some(NO_MESSAGE),
                 }
             },
+            () = visit.ended() => return Some(UNAUTHORIZED),
             _ = pings.tick() => {
                 if heard_at.elapsed() > SILENT_FOR {
                     return None;
@@ -116,13 +125,11 @@ async fn converse(api: &Api, socket: &mut WebSocket, key_follows: bool) -> Optio
 }
 
 /// Waits for the key in the first message.
-async fn is_authenticated(api: &Api, socket: &mut WebSocket) -> bool {
-    let Ok(Some(Ok(Message::Text(text)))) = timeout(KEY_WITHIN, socket.recv()).await else { return false };
-    let Ok(ClientMessage::Authenticate { key }) = serde_json::from_str(text.as_str()) else { return false };
-    match api.access.identify(api, Some(&key)).await {
-        Ok(caller) => caller.is_some_and(|caller| caller.scope >= Scope::Read),
-        Err(_) => false,
-    }
+async fn authenticate(api: &Api, socket: &mut WebSocket) -> Option<Caller> {
+    let Ok(Some(Ok(Message::Text(text)))) = timeout(KEY_WITHIN, socket.recv()).await else { return None };
+    let Ok(ClientMessage::Authenticate { key }) = serde_json::from_str(text.as_str()) else { return None };
+    let caller = api.access.identify(api, Some(&key)).await.ok()??;
+    (caller.scope >= Scope::Read).then_some(caller)
 }
 
 async fn obey(watch: &mut Watch, text: &str) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::{Heard, Socket};
-use crate::http::house::{House, send};
+use crate::http::house::{House, PATIENCE, send};
 
 async fn house_with_key() -> (House, String) {
     let house = House::open().await;
@@ -59,6 +59,23 @@ async fn without_a_valid_key_nothing_is_said_but_goodbye() {
     assert_eq!(socket.hear_anything().await, Heard::Closed(CLOSE_UNAUTHORIZED));
     // The door for keys in the first message opens for a WebSocket only.
     assert_eq!(house.get("/ws").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn when_a_key_is_revoked_its_conversations_and_streams_end_soon() {
+    let (house, secret) = house_with_key().await;
+    let as_admin = |method, path: &str| house.request(method, path).bearer_auth(&secret);
+    let new = as_admin(Method::POST, "/api/keys").json(&json!({ "name": "phone", "scope": "read" }));
+    let phone: CreatedKey = send(new).await.json();
+    let mut socket =
+        Socket::open_with(&house, &[("authorization", &format!("Bearer {}", phone.secret))]).await.unwrap();
+    socket.say(&json!({ "type": "subscribe", "jobs": "all" })).await;
+    socket.subscribed().await;
+    let stream = house.request(Method::GET, "/api/events").bearer_auth(&phone.secret).send().await.unwrap();
+    let path = format!("/api/keys/{}", phone.key.id);
+    assert_eq!(send(as_admin(Method::DELETE, &path)).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(socket.hear().await, Heard::Closed(CLOSE_UNAUTHORIZED));
+    tokio::time::timeout(PATIENCE, stream.text()).await.expect("the stream ends in time").unwrap();
 }
 
 #[tokio::test]
