@@ -68,18 +68,26 @@ impl Queue {
             .set_max_delay(Duration::from_millis(500))
             .set_number_of_retries(4);
         let born = Instant::now();
-        let manager = loop {
-            match ConnectionManager::new_with_config(client.clone(), config.clone()).await {
-                Ok(manager) => break manager,
+        let (manager, _): (_, String) = loop {
+            // A server that is loading its data accepts connections and refuses commands, so one command is part of this.
+            let attempt = async {
+                let mut manager = ConnectionManager::new_with_config(client.clone(), config.clone()).await?;
+                let pong = redis::cmd("PING").query_async(&mut manager).await?;
+                Ok((manager, pong))
+            };
+            match attempt.await {
+                Ok(connected) => break connected,
                 Err(source) if is_outage(&source) && born.elapsed() < CONNECT_PATIENCE => {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
-                Err(source) => return Err(Error::Unreachable { address: without_password(url), source }),
+                Err(source) if is_outage(&source) => {
+                    return Err(Error::Unreachable { address: without_password(url), source });
+                }
+                Err(source) => return Err(Error::Refused { address: without_password(url), source }),
             }
         };
         let inner = Inner { keys, client, manager, born, disturbed_at_ms: AtomicU64::new(0) };
         let queue = Self { inner: Arc::new(inner) };
-        queue.ping().await?;
         queue.note_disturbance();
         Ok(queue)
     }

@@ -22,6 +22,14 @@ pub enum Error {
         /// What happened there.
         source: redis::RedisError,
     },
+    /// Somebody answers, and does not let us in.
+    #[error("Valkey at {address} does not let us in; correct the user and the password in ATELIER_VALKEY_URL")]
+    Refused {
+        /// Where we looked, without the password.
+        address: String,
+        /// What it said.
+        source: redis::RedisError,
+    },
     /// A command failed.
     #[error("could not {action}")]
     Command {
@@ -56,6 +64,9 @@ pub enum Error {
         /// The bound.
         limit_bytes: usize,
     },
+    /// A job was to fail with an outcome that is none.
+    #[error("a job cannot fail with the outcome {}: this is a bug", .0.as_str())]
+    NoFailure(crate::Outcome),
     /// Something could not be written as JSON.
     #[error("could not write {what} as JSON: this is a bug")]
     Encode {

@@ -117,6 +117,9 @@ impl Lease {
 
     /// Ends the attempt badly: `Failed`, `Retry` or `Crashed`. Tries until Valkey answers.
     pub async fn fail(self, outcome: Outcome, failure: &Failure) -> Result<Accepted, Error> {
+        if !matches!(outcome, Outcome::Failed | Outcome::Retry | Outcome::Crashed) {
+            return Err(Error::NoFailure(outcome));
+        }
         let shorten = |text: &str| text.chars().take(MAX_MESSAGE_CHARS).collect::<String>();
         let failure = Failure {
             code: failure.code,

@@ -159,8 +159,8 @@ impl TestValkey {
     fn wait_until_ready(&self) -> anyhow::Result<()> {
         let begin = Instant::now();
         while begin.elapsed() < PATIENCE {
-            // While it loads its data it answers -LOADING.
-            if ask(&self.socket(), "PING").is_ok_and(|answer| answer == "+PONG") {
+            // While it loads its data it answers -LOADING; one with a password answers -NOAUTH when it is ready.
+            if ask(&self.socket(), "PING").is_ok_and(|answer| answer == "+PONG" || answer.starts_with("-NOAUTH")) {
                 return Ok(());
             }
             let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,7 +16,11 @@ fn affinity(warm: &[&str], prefer_warm: bool, excluded: &[&str]) -> Affinity {
 /// Publishes jobs in this order, takes them all, and returns the order in which they came, as places in the list.
 async fn order(publications: &[Publication], affinity: &Affinity) -> Vec<usize> {
     let ground = Ground::new().await;
-    ground.queue.publish(publications).await.unwrap();
+    for publication in publications {
+        ground.publish(publication).await;
+        // Between lanes, age counts in milliseconds.
+        ground.next_millisecond().await;
+    }
     let mut consumer: Consumer = ground.consumer("w1").await;
     let mut order = Vec::new();
     for _ in publications {

@@ -80,6 +80,19 @@ impl Ground {
         self.queue.consumer(KIND, worker, LONG).await.unwrap()
     }
 
+    /// Waits until the clock of the server has moved on.
+    pub(crate) async fn next_millisecond(&self) {
+        let mut raw = self.raw().await;
+        let mut first = None;
+        loop {
+            let (seconds, microseconds): (u64, u64) = redis::cmd("TIME").query_async(&mut raw).await.unwrap();
+            let now_ms = seconds * 1000 + microseconds / 1000;
+            if *first.get_or_insert(now_ms) < now_ms {
+                return;
+            }
+        }
+    }
+
     /// Makes a running job look as if its holder had been silent for 100 seconds.
     pub(crate) async fn expire(&self, id: JobId) {
         let mut raw = self.raw().await;

@@ -134,6 +134,17 @@ async fn a_server_that_is_not_there_is_named_without_its_password() {
 }
 
 #[tokio::test]
+async fn a_server_that_does_not_let_us_in_is_told_apart_from_one_that_is_not_there() {
+    let valkey = TestValkey::start_with(&["--requirepass", "s3cret"]).unwrap();
+    for url in [valkey.url(), valkey.url_as("default", "wrong")] {
+        let error = Queue::connect(&url, PREFIX).await.unwrap_err();
+        assert!(matches!(error, Error::Refused { .. }) && !error.is_outage(), "{error}");
+        assert!(error.to_string().contains("password"), "{error}");
+    }
+    Queue::connect(&valkey.url_as("default", "s3cret"), PREFIX).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_halted_server_is_waited_for() {
     let ground = Ground::new().await;
     let mut consumer = ground.queue.consumer(KIND, "w1", LONG).await.unwrap();

@@ -21,11 +21,13 @@ async fn the_job_of_a_silent_worker_goes_to_another() {
 async fn a_worker_whose_heart_beats_keeps_its_job() {
     let ground = Ground::new().await;
     ground.publish_new().await;
-    let mut first = ground.queue.consumer(KIND, "first", SHORT).await.unwrap();
-    let mut second = ground.another().await.consumer(KIND, "second", SHORT).await.unwrap();
+    // Longer than a busy machine keeps a thread waiting.
+    let lease_time = 2 * SHORT;
+    let mut first = ground.queue.consumer(KIND, "first", lease_time).await.unwrap();
+    let mut second = ground.another().await.consumer(KIND, "second", lease_time).await.unwrap();
     let lease = take(&mut first).await;
     let (affinity, stop) = (Affinity::default(), CancellationToken::new());
-    let patience = tokio::time::timeout(5 * SHORT, second.next(&affinity, &stop)).await;
+    let patience = tokio::time::timeout(3 * lease_time, second.next(&affinity, &stop)).await;
     assert!(patience.is_err(), "the job was taken from a living worker");
     assert_eq!(lease.succeed(&result()).await.unwrap(), Accepted::Yes);
 }
