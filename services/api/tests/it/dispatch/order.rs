@@ -115,6 +115,23 @@ async fn an_urgent_job_is_published_although_the_window_of_the_others_is_full() 
 }
 
 #[tokio::test]
+async fn a_job_that_was_moved_to_another_priority_is_served_there() {
+    let world = World::with(Ground::sqlite().await, Settings { window_per_kind: 1, ..SETTINGS }).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(world.submit_for("a").await);
+    }
+    world.until_window_is(1).await;
+    // Nobody has ever had a job of this priority.
+    let to = MoveJob { to: Place::Back, priority: Some(Priority::Interactive) };
+    world.dispatch.move_job(ids[2], &to).await.unwrap();
+    world.until_window_is(2).await;
+    let mut worker = world.worker("one").await;
+    let order = [run_next(&mut worker).await, run_next(&mut worker).await, run_next(&mut worker).await];
+    assert_eq!(order, [ids[2], ids[0], ids[1]]);
+}
+
+#[tokio::test]
 async fn idle_workers_widen_the_window() {
     let world = World::with(Ground::sqlite().await, Settings { window_per_kind: 2, ..SETTINGS }).await;
     for _ in 0..9 {

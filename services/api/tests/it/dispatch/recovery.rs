@@ -139,9 +139,20 @@ async fn an_end_that_is_told_twice_or_too_late_changes_nothing() {
         tell(id, generation, "dead");
     }
     tell(JobId::new(), 1, "dead");
-    world.until_valkey_is_empty().await;
+    let waiting = world.submit_for("ann").await;
+    world.until_window_is(1).await;
+    // It waits in generation 1, so this is about a publication that was taken back long ago.
+    tell(waiting, 0, "dead");
+    let settled = async {
+        while world.unsettled() != "0" {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(super::world::LIMIT, settled).await.expect("all are settled");
     let job = world.job(id).await;
     assert_eq!((job.state, job.result, job.failure), (JobState::Succeeded, Some(made), None));
+    let lease = world.worker("three").await.lease().await;
+    assert_eq!((lease.job.id, world.job(waiting).await.failure), (waiting, None));
 }
 
 #[tokio::test]
@@ -158,6 +169,20 @@ async fn an_end_that_came_while_the_api_was_down_is_recorded_when_it_is_back() {
     assert_eq!((job.failure, job.attempts), (Some(failure), 1));
     // That it began was told by an event which nobody heard at the time.
     assert!(job.started_at.is_some());
+}
+
+#[tokio::test]
+async fn who_runs_is_known_although_the_events_that_told_it_are_lost() {
+    let mut world = World::new(Ground::sqlite().await).await;
+    let id = world.submit_for("ann").await;
+    world.until_window_is(1).await;
+    world.stop().await;
+    let _lease = world.worker("one").await.lease().await;
+    world.valkey.ask(&format!("XTRIM {{{PREFIX}}}:ev MAXLEN 0")).unwrap();
+    world.start();
+    let job = world.until(id, JobState::Running).await;
+    assert_eq!(job.attempts, 1);
+    assert_eq!(world.attempts(id).await[0].worker, "one");
 }
 
 fn publication(id: JobId, generation: u64) -> Publication {
