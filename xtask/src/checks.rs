@@ -11,7 +11,7 @@ use anyhow::bail;
 
 use crate::{
     binaries::{Binaries, Profile},
-    codegen, engines, layers, mutants, program, setup, tidy, workspace,
+    codegen, dependencies, engines, layers, mutants, program, setup, tidy, workspace,
 };
 
 use report::{Outcome, Report};
@@ -34,6 +34,7 @@ const FAST: &[Part] = &[
     ("setup", || setup::ensure(setup::Purpose::Test).map(Outcome::passed)),
     ("format", || program::run(program::cargo().args(["fmt", "--all", "--", "--check"])).map(Outcome::passed)),
     ("layers", || layers::check().map(Outcome::passed)),
+    ("dependencies", || dependencies::check().map(Outcome::passed)),
     ("tidy", || tidy::check().map(Outcome::passed)),
     ("clippy", || clippy().map(Outcome::passed)),
     ("build", || Binaries::build(Profile::Dev).map(drop).map(Outcome::passed)),

@@ -6,6 +6,7 @@ mod binaries;
 mod checks;
 mod codegen;
 mod demo;
+mod dependencies;
 mod engines;
 mod layers;
 mod mutants;
@@ -39,6 +40,8 @@ enum Command {
     Codegen(codegen::Options),
     /// Holds the list of who may use whom.
     CheckLayers,
+    /// Holds deny.toml: where our dependencies come from, and under which licences.
+    CheckDependencies,
     /// Holds the rules of STYLE.md that a program can see.
     Tidy,
     /// Builds the engines that are written in C++, once for each version.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Test(options) => checks::test(&options),
         Command::Codegen(options) => codegen::codegen(options),
         Command::CheckLayers => layers::check(),
+        Command::CheckDependencies => dependencies::check(),
         Command::Tidy => tidy::check(),
         Command::Engines => engines::sd_engine().map(|path| println!("{}", path.display())),
         Command::Mutants => mutants::run(),
