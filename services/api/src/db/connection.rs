@@ -314,6 +314,7 @@ fn without_password(url: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -327,5 +328,32 @@ mod tests {
         ] {
             assert_eq!(without_password(url), shown);
         }
+    }
+
+    async fn open(folder: &tempfile::TempDir) -> Db {
+        Db::open(&format!("sqlite://{}", folder.path().join("atelier.db").display())).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn sqlite_writes_survive_a_power_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&folder).await;
+        let mut tx = db.begin("look").await.unwrap();
+        let modes: Vec<(String,)> = tx.fetch_all("PRAGMA journal_mode", &[]).await.unwrap();
+        let levels: Vec<(i64,)> = tx.fetch_all("PRAGMA synchronous", &[]).await.unwrap();
+        assert_eq!((modes[0].0.as_str(), levels[0].0), ("wal", 2));
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_called_by_its_name_and_is_no_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = open(&folder).await;
+        let fill = "INSERT INTO settings (name, value) VALUES ('filler', CAST(zeroblob(1000000) AS TEXT))";
+        db.execute("fill the disk", "PRAGMA max_page_count = 1", &[]).await.unwrap();
+        let error = db.execute("fill the disk", fill, &[]).await.unwrap_err();
+        assert!(error.is_disk_full(), "{error:?}");
+        db.ping().await.unwrap();
+        db.execute("make room", "PRAGMA max_page_count = 1000000", &[]).await.unwrap();
+        assert_eq!(db.execute("fill the disk", fill, &[]).await.unwrap(), 1);
     }
 }

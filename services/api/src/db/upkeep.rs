@@ -43,17 +43,23 @@ impl Db {
 
     /// Returns which of these jobs have ended. Jobs that are not on record are not among them.
     pub(crate) async fn list_ended(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
-        let mut ended = Vec::new();
+        self.list_those("state NOT IN ('queued', 'published')", ids).await
+    }
+
+    /// Returns which of these jobs a worker has, as far as SQL knows.
+    pub(crate) async fn list_running(&self, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
+        self.list_those("state = 'published' AND is_running", ids).await
+    }
+
+    async fn list_those(&self, condition: &'static str, ids: &[JobId]) -> Result<Vec<JobId>, Error> {
+        let mut found = Vec::new();
         for ids in ids.chunks(VALUES_PER_STATEMENT) {
-            let sql = format!(
-                "SELECT id FROM jobs WHERE id IN ({}) AND state NOT IN ('queued', 'published')",
-                placeholders(1, ids.len())
-            );
+            let sql = format!("SELECT id FROM jobs WHERE id IN ({}) AND {condition}", placeholders(1, ids.len()));
             let values: Vec<Value<'_>> = ids.iter().map(|id| Value::from(id.0)).collect();
-            let rows: Vec<(Uuid,)> = self.fetch_all("look which jobs have ended", AssertSqlSafe(sql), &values).await?;
-            ended.extend(rows.into_iter().map(|(id,)| JobId(id)));
+            let rows: Vec<(Uuid,)> = self.fetch_all("look how jobs stand", AssertSqlSafe(sql), &values).await?;
+            found.extend(rows.into_iter().map(|(id,)| JobId(id)));
         }
-        Ok(ended)
+        Ok(found)
     }
 
     /// Returns which of these files no asset has, by the hash of their bytes.

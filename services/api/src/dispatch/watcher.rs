@@ -127,15 +127,22 @@ async fn sightings(shared: &Shared, events: &[JobEvent]) -> Result<Vec<Sighting>
     Ok(sightings.collect())
 }
 
-/// Returns which of the jobs that are said to wait do so. The same event also tells of submissions and retries,
-/// and such news may come after the news that a worker has the job already.
+/// Returns which of the jobs that are said to wait were given back. The same event also tells of submissions and retries,
+/// and such news may even come after the news that a worker has the job already.
 async fn really_given_back(shared: &Shared, events: &[JobEvent]) -> Result<Vec<JobId>, Trouble> {
     let queued = events.iter().filter(|event| matches!(event.change, JobChange::Queued));
     let ids: Vec<JobId> = queued.map(|event| event.job_id).collect();
     if ids.is_empty() {
         return Ok(ids);
     }
+    let running = shared.parts.db.list_running(&ids).await?;
+    let was_taken = |id: &JobId| {
+        let begins = |event: &JobEvent| event.job_id == *id && matches!(event.change, JobChange::Running { .. });
+        running.contains(id) || events.iter().any(begins)
+    };
+    let ids: Vec<JobId> = ids.into_iter().filter(was_taken).collect();
     let snapshots = shared.parts.queue.snapshots(&ids).await?;
-    let waits = |snapshot: Option<queue::Snapshot>| snapshot.is_some_and(|known| !known.is_running);
-    Ok(ids.into_iter().zip(snapshots).filter(|(_, snapshot)| waits(snapshot.clone())).map(|(id, _)| id).collect())
+    let waiting =
+        ids.into_iter().zip(snapshots).filter(|(_, known)| known.as_ref().is_some_and(|known| !known.is_running));
+    Ok(waiting.map(|(id, _)| id).collect())
 }
