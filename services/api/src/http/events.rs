@@ -1,6 +1,6 @@
 //! Server-sent events: what happens to one job or to all, with replay by `Last-Event-ID`.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Extension,
@@ -11,7 +11,6 @@ use axum::{
 };
 use contract::{JobId, socket::Watched};
 use futures::stream::unfold;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -24,13 +23,12 @@ use super::{
 };
 use crate::live::{self, Outgoing, StreamId, Watch};
 
-/// How long the stream may be silent: proxies cut silent connections.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 const LAST_EVENT_ID: &str = "Last-Event-ID";
 /// How long a browser waits before it connects again.
 const BEGINNING: Bytes = Bytes::from_static(b"retry: 2000\n\n");
 const RESYNC: Bytes = Bytes::from_static(b"event: resync\ndata: {}\n\n");
-const SILENCE: Bytes = Bytes::from_static(b": keep-alive\n\n");
+/// Comes every ten seconds, because proxies cut silent connections.
+const SIGN_OF_LIFE: Bytes = Bytes::from_static(b": keep-alive\n\n");
 
 /// Follows a job: its last state first, then what happens, until it has ended.
 ///
@@ -165,18 +163,17 @@ impl Following {
             }
             let outgoing = tokio::select! {
                 () = self.stop.cancelled() => return None,
-                () = self.visit.ended() => return None,
-                outgoing = timeout(KEEP_ALIVE, self.watch.next()) => outgoing,
+                may_stay = self.visit.look() => return may_stay.then_some(SIGN_OF_LIFE),
+                outgoing = self.watch.next() => outgoing,
             };
             match outgoing {
-                Err(_) => return Some(SILENCE),
                 // The client connects again and goes on where it was.
-                Ok(Ok(Outgoing::TooSlow)) => return None,
-                Ok(Err(error)) => {
+                Ok(Outgoing::TooSlow) => return None,
+                Err(error) => {
                     debug!("a stream of events broke off: {:#}", anyhow::Error::from(error));
                     return None;
                 }
-                Ok(Ok(outgoing)) => {
+                Ok(outgoing) => {
                     if let Outgoing::Event(event) = &outgoing {
                         self.is_over = self.until == Until::End && event.is_end();
                     }

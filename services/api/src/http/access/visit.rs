@@ -8,7 +8,7 @@ use tracing::debug;
 use super::Caller;
 use crate::http::Api;
 
-/// How often it is looked whether the key still exists.
+/// How often it is looked whether the key still exists. Also the beat of keep-alives, so that a client has one timer.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
 /// Somebody who stays.
@@ -25,16 +25,13 @@ impl Visit {
         Self { api, caller, looks }
     }
 
-    /// Waits until the visitor may not stay any longer. A call that is dropped looks again at the next turn.
-    pub(crate) async fn ended(&mut self) {
-        loop {
-            self.looks.tick().await;
-            match self.api.access.may_stay(&self.api, &self.caller).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                // Nobody is sent away because the database is slow.
-                Err(error) => debug!("could not look whether a key still exists: {:#}", anyhow::Error::from(error)),
-            }
-        }
+    /// Waits for the next look, and returns whether the visitor may stay. A call that is dropped looks at the next turn.
+    pub(crate) async fn look(&mut self) -> bool {
+        self.looks.tick().await;
+        self.api.access.may_stay(&self.api, &self.caller).await.unwrap_or_else(|error| {
+            // Nobody is sent away because the database is slow.
+            debug!("could not look whether a key still exists: {:#}", anyhow::Error::from(error));
+            true
+        })
     }
 }

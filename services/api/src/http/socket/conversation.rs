@@ -12,7 +12,7 @@ use contract::{
     socket::{CLOSE_TOO_SLOW, CLOSE_UNAUTHORIZED, ClientMessage, ServerMessage, Watched},
 };
 use futures::SinkExt as _;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use crate::{
@@ -27,8 +27,6 @@ use crate::{
 
 /// How long a client may take to send its key.
 const KEY_WITHIN: Duration = Duration::from_secs(5);
-/// How often a client is asked for a sign of life.
-const PING_EVERY: Duration = Duration::from_secs(20);
 /// After how long without any sign a client is given up.
 const SILENT_FOR: Duration = Duration::from_secs(60);
 /// How long a client may take to accept what is sent.
@@ -82,11 +80,33 @@ async fn converse(api: &Arc<Api>, socket: &mut WebSocket, caller: Option<Caller>
     let mut visit = Visit::new(Arc::clone(api), caller);
     let mut watch = api.live.open();
     watch.want_pulse();
-    let mut pings = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard_at = Instant::now();
     loop {
         tokio::select! {
+            biased;
+            message = socket.recv() => {
+                heard_at = Instant::now();
+                match message? {
+                    Ok(Message::Text(text)) => {
+                        if let Err(error) = obey(&mut watch, text.as_str()).await {
+                            let (code, detail) = error.into_words();
+                            send(socket, json(&ServerMessage::Problem { code, detail })).await.ok()?;
+                        }
+                    }
+                    Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                    Ok(Message::Close(_)) => return None,
+                    Ok(Message::Binary(_)) | Err(_) => return Some(NO_MESSAGE),
+                }
+            },
+            may_stay = visit.look() => {
+                if !may_stay {
+                    return Some(UNAUTHORIZED);
+                }
+                if heard_at.elapsed() > SILENT_FOR {
+                    return None;
+                }
+                send(socket, Message::Ping(Bytes::new())).await.ok()?;
+            }
             outgoing = watch.next() => match outgoing {
                 Ok(outgoing) => {
                     if let Err(goodbye) = send_all(socket, &mut watch, outgoing).await {
@@ -98,28 +118,6 @@ async fn converse(api: &Arc<Api>, socket: &mut WebSocket, caller: Option<Caller>
                     return Some(TRY_LATER);
                 }
             },
-            message = socket.recv() => {
-                heard_at = Instant::now();
-                match message? {
-                    Ok(Message::Text(text)) => {
-                        if let Err(error) = obey(&mut watch, text.as_str()).await {
-                            let (code, detail) = error.into_words();
-                            send(socket, json(&ServerMessage::Problem { code, detail })).await.ok()?;
-                        }
-                    }
-                    Ok(Message::Binary(_)) => return Some(NO_MESSAGE),
-                    Ok(Message::Close(_)) => return None,
-                    Ok(Message::Ping(_) | Message::Pong(_)) => {}
-                    Err(_) => return Some(NO_MESSAGE),
-                }
-            },
-            () = visit.ended() => return Some(UNAUTHORIZED),
-            _ = pings.tick() => {
-                if heard_at.elapsed() > SILENT_FOR {
-                    return None;
-                }
-                send(socket, Message::Ping(Bytes::new())).await.ok()?;
-            }
         }
     }
 }
