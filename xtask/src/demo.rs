@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: a first picture, made through the front door as any user would.
 
-use std::{process::Command, time::Duration};
+use std::{env, process::Command, time::Duration};
 
 use anyhow::Context;
 
@@ -28,6 +28,10 @@ pub(crate) fn demo(options: up::Options) -> anyhow::Result<()> {
         .arg(running.data_dir.join("demo"));
     if running.has_only_smoke_model {
         submit.args(["--steps", "8", "--cfg-scale", "1"]);
+    }
+    // A server with a key from outside wants it from everybody.
+    if let Some(key) = env::var_os("ATELIER_API_KEY") {
+        submit.env("ATELIER_KEY", key);
     }
     println!("  $ {}\n", program::describe(&submit));
     let mut child = submit.spawn().context("could not start the command line")?;

@@ -127,14 +127,14 @@ impl Stack {
         Ok(())
     }
 
-    /// Returns the last lines of the logs, for a person who has to see why something did not start.
-    fn last_words(&self) -> String {
-        let tail = |name: &str| {
-            let text = fs::read_to_string(self.data_dir.join("logs").join(name)).unwrap_or_default();
+    /// Returns the last lines of these logs, for a person who has to see why something did not start.
+    fn last_words(&self, services: &[&str]) -> String {
+        let tail = |name: &&str| {
+            let text = fs::read_to_string(self.data_dir.join(format!("logs/{name}.log"))).unwrap_or_default();
             let lines: Vec<_> = text.lines().rev().take(6).collect();
             lines.into_iter().rev().map(|line| format!("\n  {name}: {line}")).collect::<String>()
         };
-        ["start.log", "valkey.log", "api.log", "worker-sd.log"].map(tail).concat()
+        services.iter().map(tail).collect()
     }
 }
 

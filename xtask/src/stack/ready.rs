@@ -14,6 +14,9 @@ use serde_json::Value;
 use super::Stack;
 use crate::{repository, signals::Signals};
 
+/// The logs that say why something takes too long.
+const ALL: [&str; 4] = ["start", "valkey", "api", "worker-sd"];
+
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How often supervisord is asked whether it has given something up; asking starts a Python.
@@ -34,15 +37,15 @@ pub(super) fn wait(stack: &mut Stack, signals: &Signals, limit: Duration) -> any
             bail!("stopped by a signal before everything was ready");
         }
         if let Some(status) = stack.ended()? {
-            bail!("supervisord ended with {status}:{}", stack.last_words());
+            bail!("supervisord ended with {status}:{}", stack.last_words(&["start"]));
         }
         if round % LOOK_EVERY == 0
             && let Some(given_up) = given_up(&stack.data_dir)
         {
-            bail!("{given_up} does not start:{}", stack.last_words());
+            bail!("{given_up} does not start:{}", stack.last_words(&[&given_up]));
         }
         if begun.elapsed() > limit {
-            bail!("not ready within {} s: {missing}:{}", limit.as_secs(), stack.last_words());
+            bail!("not ready within {} s: {missing}:{}", limit.as_secs(), stack.last_words(&ALL));
         }
     }
     Ok(())
