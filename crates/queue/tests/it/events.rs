@@ -97,6 +97,26 @@ async fn many_reports_become_few_events_and_the_last_is_among_them() {
 }
 
 #[tokio::test]
+async fn reports_are_sent_five_times_a_second_at_most() {
+    let ground = Ground::new().await;
+    let mut consumer = ground.consumer("w1").await;
+    ground.publish_new().await;
+    let lease = take(&mut consumer).await;
+    let begin = std::time::Instant::now();
+    within(async {
+        // One event is `running`, one is sent at once, and three wait for 200 ms each.
+        for step in 0.. {
+            lease.report(progress(step));
+            if ground.events().await.len() >= 5 {
+                break;
+            }
+        }
+    })
+    .await;
+    assert!(begin.elapsed() >= Duration::from_millis(550), "after {:?}", begin.elapsed());
+}
+
+#[tokio::test]
 async fn a_snapshot_tells_the_last_known_state() {
     let ground = Ground::new().await;
     let mut consumer = ground.consumer("w1").await;

@@ -144,6 +144,21 @@ async fn a_job_that_cannot_be_read_is_refused_and_does_not_stop_the_lane() {
 }
 
 #[tokio::test]
+async fn a_job_whose_hand_over_was_not_heard_comes_again_and_costs_no_attempt() {
+    let ground = Ground::new().await;
+    let mut consumer = ground.consumer("w1").await;
+    let id = ground.publish_new().await;
+    ground.valkey.sigstop().unwrap();
+    let (affinity, stop) = (Affinity::default(), CancellationToken::new());
+    // The question is on its way when the worker no longer listens; the server will answer nobody.
+    let unheard = tokio::time::timeout(Duration::from_millis(300), consumer.next(&affinity, &stop)).await;
+    assert!(unheard.is_err(), "a halted server answered");
+    ground.valkey.sigcont().unwrap();
+    let lease = take(&mut consumer).await;
+    assert_eq!((lease.job.id, lease.attempt), (id, 1));
+}
+
+#[tokio::test]
 async fn a_wait_that_was_dropped_loses_no_job() {
     let ground = Ground::new().await;
     let mut consumer = ground.queue.consumer(KIND, "w1", LONG).await.unwrap();

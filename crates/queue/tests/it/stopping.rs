@@ -26,6 +26,24 @@ async fn a_waiting_consumer_stops_at_once() {
 }
 
 #[tokio::test]
+async fn a_job_that_is_handed_over_at_the_moment_of_the_stop_goes_back() {
+    let ground = Ground::new().await;
+    let mut consumer = ground.consumer("w1").await;
+    let id = ground.publish_new().await;
+    ground.valkey.sigstop().unwrap();
+    let (affinity, stop) = (Affinity::default(), CancellationToken::new());
+    // The consumer has asked, the server has not answered yet, and the stop comes first.
+    let (none, ()) = tokio::join!(consumer.next(&affinity, &stop), async {
+        tokio::task::yield_now().await;
+        stop.cancel();
+        ground.valkey.sigcont().unwrap();
+    });
+    assert!(none.unwrap().is_none());
+    assert_eq!(ground.field(id, "state").await.as_deref(), Some("queued"));
+    assert_eq!(ground.field(id, "attempts").await.as_deref(), Some("0"));
+}
+
+#[tokio::test]
 async fn no_job_is_lost_when_a_consumer_stops_while_it_arrives() {
     let ground = Ground::new().await;
     let mut taken = 0;
