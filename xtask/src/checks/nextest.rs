@@ -13,19 +13,22 @@ use crate::program;
 /// Names the server that the tests of the queue start; `crates/testkit` reads it.
 const SERVER_VARIABLE: &str = "ATELIER_TEST_VALKEY_BIN";
 
+/// The tests of worker-sd drive the real engine, and so do those of the whole system in the module of that name.
+const WITHOUT_ENGINE: &str = "not test(sd_engine) and not binary_id(worker-sd::it)";
+
 /// Which tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     /// All of them.
     Everything,
-    /// Those that need no engine built from C++: their modules and files are called `sd_engine`.
+    /// Those that need no engine built from C++.
     WithoutEngine,
 }
 
 pub(super) fn run(scope: Scope) -> anyhow::Result<Outcome> {
     let mut command = nextest();
     if scope == Scope::WithoutEngine {
-        command.args(["--filterset", "not test(sd_engine)"]);
+        command.args(["--filterset", WITHOUT_ENGINE]);
     }
     count(&mut command)
 }
