@@ -1,6 +1,11 @@
 //! The outermost layer: gives each request its id and its trace, counts it, and turns every failure into a problem.
 
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json,
@@ -11,17 +16,23 @@ use axum::{
 };
 use chassis::telemetry::continue_trace;
 use futures::FutureExt as _;
+use tokio::time::timeout;
 use tracing::{Instrument as _, error, info_span};
 use uuid::Uuid;
 
 use super::{
     Api, metrics,
     problem::{self, Draft, Error},
+    submission::wait,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MOST_ID_CHARACTERS: usize = 64;
 const JSON_PROBLEM: HeaderValue = HeaderValue::from_static(problem::MEDIA_TYPE);
+
+const UPLOADS: &str = "/api/assets";
+const UPLOAD_WITHIN: Duration = Duration::from_secs(60 * 60);
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
 /// Headers that every answer has unless its route says otherwise.
 const ALWAYS: [(HeaderName, HeaderValue); 6] = [
@@ -44,9 +55,13 @@ pub(crate) async fn finish(State(_): State<Arc<Api>>, request: Request, next: Ne
     let span = info_span!("request", request.id = %id, http.method = %method, http.route = route);
     continue_trace(&span, request.headers().get("traceparent").and_then(|value| value.to_str().ok()));
 
-    let response = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
-    let mut response =
-        response.unwrap_or_else(|panic| Error::internal(anyhow::anyhow!(words(panic.as_ref()))).into_response());
+    let limit = limit(route, &method, request.headers());
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
+    let mut response = match timeout(limit, answer).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(panic)) => Error::internal(anyhow::anyhow!(words(panic.as_ref()))).into_response(),
+        Err(late) => Error::unavailable("something that this needs", late).into_response(),
+    };
     if response.status().is_client_error() || response.status().is_server_error() {
         let draft = response.extensions_mut().remove::<Draft>();
         let draft = draft.unwrap_or_else(|| *problem::draft_of(response.status()));
@@ -61,6 +76,15 @@ pub(crate) async fn finish(State(_): State<Arc<Api>>, request: Request, next: Ne
     }
     metrics::count_request(route, &method, response.status(), started.elapsed());
     response
+}
+
+/// Returns how long the answer may take to begin. Only a database that hangs takes that long.
+fn limit(route: &str, method: &Method, headers: &HeaderMap) -> Duration {
+    match route {
+        // As long as the client keeps sending: that has a limit of its own.
+        UPLOADS if *method == Method::POST => UPLOAD_WITHIN,
+        _ => ANSWER_WITHIN + wait(headers).unwrap_or_default(),
+    }
 }
 
 /// Returns the id that the client gave, if it is fit for a log, or a new one.

@@ -149,7 +149,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
 }
 
 /// Returns how long the client wants to wait. Preferences that we do not know are passed over, as RFC 7240 has it.
-fn wait(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn wait(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
     let preferences: Vec<&str> = values.flat_map(|value| value.split([',', ';'])).map(str::trim).collect();
     if preferences.iter().any(|preference| preference.eq_ignore_ascii_case("respond-async")) {

@@ -38,7 +38,9 @@ async fn filters_are_combined() {
     let house = House::open().await;
     let sea = house.submit("the SEA at dawn").await;
     let tower = house.submit("a tower by the sea").await;
-    house.delete(&format!("/api/jobs/{}", tower.id)).await;
+    let path = format!("/api/jobs/{}", tower.id);
+    house.delete(&path).await;
+    house.wait_for(&path, "state", "cancelled").await;
     let ids = async |query: &str| {
         let page: Page<Job> = house.get(&format!("/api/jobs?{query}")).await.json();
         page.data.iter().map(|job| job.id).collect::<Vec<_>>()

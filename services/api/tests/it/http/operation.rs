@@ -99,6 +99,19 @@ async fn when_the_database_breaks_the_client_learns_no_cause() {
 }
 
 #[tokio::test]
+async fn when_the_database_hangs_the_client_is_told_so_in_time() {
+    let postgres = testkit::postgres::TestPostgres::start().unwrap();
+    let house = House::open_with(&[("ATELIER_DATABASE_URL", postgres.url())]).await;
+    let pool = sqlx::PgPool::connect(postgres.url()).await.unwrap();
+    let mut held = pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE jobs IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await.unwrap();
+    let answer = house.get("/api/jobs").await;
+    assert_eq!((answer.status, answer.problem().code), (StatusCode::SERVICE_UNAVAILABLE, ProblemCode::Unavailable));
+    held.rollback().await.unwrap();
+    assert_eq!(house.get("/api/jobs").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn the_address_is_written_down_and_a_stopped_server_answers_nobody() {
     let house = House::open().await;
     let written = std::fs::read_to_string(house.folder.path().join("api.address")).unwrap();
