@@ -1,7 +1,5 @@
 //! The demo, in a folder of its own: the two commands of the README must work.
 
-use std::process::Command;
-
 use anyhow::{Context, ensure};
 
 use super::schemathesis::free_port;
@@ -10,8 +8,9 @@ use crate::{program, repository};
 /// Runs `cargo xtask demo --dev` as a user would, with another data folder and another port.
 pub(super) fn run() -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("atelier-demo-").tempdir().context("could not make a folder")?;
-    let mut demo = Command::new(std::env::current_exe().context("could not find this program")?);
-    demo.args(["demo", "--dev"])
+    // Through cargo, as a user does: the checks before may have built this very program anew.
+    let mut demo = program::cargo();
+    demo.args(["xtask", "demo", "--dev"])
         .current_dir(repository::root())
         .env("ATELIER_DATA_DIR", folder.path())
         .env("ATELIER_PORT", free_port()?.to_string())
