@@ -2,6 +2,8 @@
 //!
 //! Golden files are only added, never changed: `tests/golden/<type>/<form>.json`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use contract::{
