@@ -3,8 +3,10 @@
 //! supervisord runs in a session of its own, so that Ctrl-C in the terminal reaches only this program, which then stops
 //! everything in order. If this program is killed instead, the kernel tells supervisord to stop (`setpriv --pdeathsig`).
 
-pub(crate) mod leftovers;
+mod leftovers;
 mod ready;
+#[cfg(test)]
+mod tests;
 
 use std::{
     env,
