@@ -14,19 +14,30 @@ use tests::{client::Client, plan::Plan, socket::Socket};
 use tokio::{sync::oneshot, task::JoinSet};
 
 use crate::{
-    figures::percentile,
+    figures::{median, percentile},
     row::{Row, Target},
 };
 
 const CLIENTS: usize = 1000;
+const ROUNDS: usize = 3;
 const EVENTS_PER_SECOND: u32 = 20;
 const EVENTS: u32 = 200;
 /// The first events meet cold caches, and sockets that have just been opened.
 const WARM_UP_EVENTS: u32 = 40;
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Measures how long an event takes from the queue to the last of a thousand clients.
+/// Measures how long an event takes from the queue to a thousand clients, three times, and returns the median of the p99.
 pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
+    let mut figures_ms = Vec::new();
+    for _ in 0..ROUNDS {
+        figures_ms.push(percentile(&latencies().await?, 99.0));
+    }
+    let name = format!("websocket, {CLIENTS} × {EVENTS_PER_SECOND}/s, p99");
+    Ok(vec![Row::limit(&name, "ms", median(&figures_ms), Target::AtMost(30.0))])
+}
+
+/// Returns how late each event was at each client, in milliseconds.
+async fn latencies() -> anyhow::Result<Vec<f64>> {
     // Nobody works here: the bench itself says how far the job is.
     let system = Plan::new().workers(0).start().await?;
     let client = system.client();
@@ -64,8 +75,7 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     while let Some(heard) = listeners.join_next().await {
         latencies.extend(heard?.context("listening")?);
     }
-    let name = format!("websocket, {CLIENTS} × {EVENTS_PER_SECOND}/s, p99");
-    Ok(vec![Row::limit(&name, "ms", percentile(&latencies, 99.0), Target::AtMost(30.0))])
+    Ok(latencies)
 }
 
 /// Listens until the last event, and returns how late each was in milliseconds.
