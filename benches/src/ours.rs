@@ -120,7 +120,13 @@ fn publication() -> anyhow::Result<Publication> {
         "kind": "text_to_image", "prompt": "a lighthouse at dawn", "model": MODEL, "seed": 1,
         "steps": 4, "width": 64, "height": 64,
     }))?;
-    let job = QueuedJob { id: JobId::new(), spec, submitted_at: OffsetDateTime::UNIX_EPOCH, traceparent: None };
+    let job = QueuedJob {
+        id: JobId::new(),
+        spec,
+        inputs: Vec::new(),
+        submitted_at: OffsetDateTime::UNIX_EPOCH,
+        traceparent: None,
+    };
     Ok(Publication {
         job,
         generation: 1,

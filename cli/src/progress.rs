@@ -88,6 +88,7 @@ fn describe(progress: &Progress) -> String {
         Phase::Encoding => "encoding",
         Phase::Sampling => "sampling",
         Phase::Decoding => "decoding",
+        Phase::Upscaling => "enlarging",
         Phase::Storing => "storing",
     };
     let mut parts =

@@ -7,7 +7,7 @@ use contract::{
     job::{Job, Priority},
     spec::{
         JobKind,
-        text_to_image::{Sampler, Scheduler},
+        sampling::{Sampler, Scheduler},
     },
 };
 use serde::Serialize;
@@ -185,7 +185,7 @@ mod tests {
         let all = body(&[&["a lighthouse"], &flags[..]].concat());
         let spec: TextToImage = serde_json::from_value(all.clone()).unwrap();
         assert_eq!(serde_json::to_value(&spec).unwrap(), all, "a field has no flag, or changed on its way");
-        assert_eq!(spec.sampler, Some(Sampler::Dpmpp2m));
+        assert_eq!(spec.painting.sampler, Some(Sampler::Dpmpp2m));
     }
 
     #[test]

@@ -92,8 +92,11 @@ pub(crate) fn moment(at: OffsetDateTime) -> String {
 
 /// Returns the first words of what a job makes.
 pub(crate) fn subject(job: &Job, letters: usize) -> String {
-    let JobSpec::TextToImage(spec) = &job.spec;
-    let line = spec.prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = match &job.spec {
+        JobSpec::ContactSheet(sheet) if !sheet.title.is_empty() => sheet.title.as_str(),
+        other => other.painting().map_or(other.kind().as_str(), |painting| painting.prompt.as_str()),
+    };
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= letters {
         return line;
     }

@@ -24,8 +24,10 @@ fn main() -> anyhow::Result<()> {
 fn find_library() -> anyhow::Result<(String, String)> {
     let cargo = env::var("CARGO").context("reading CARGO")?;
     let manifest = Path::new(&env::var("CARGO_MANIFEST_DIR").context("reading CARGO_MANIFEST_DIR")?).join("Cargo.toml");
+    let target = env::var("TARGET").context("reading TARGET")?;
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--offline", "--manifest-path"])
+        // Nothing has fetched what other platforms need.
+        .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", &target, "--manifest-path"])
         .arg(manifest)
         .output()
         .context("running cargo metadata")?;

@@ -31,6 +31,8 @@ pub(crate) fn sd_engine() -> anyhow::Result<PathBuf> {
     let binary = kept.join(sd_build_name()?);
     if !binary.is_file() {
         let target_dir = fresh_sd_target_dir()?;
+        // Its build script asks cargo where the library lies, without the network, and cargo wants to know all packages.
+        program::run(program::cargo().args(["fetch", "--locked", "--target", &host()?]))?;
         let mut build = sd_cargo("build", &target_dir);
         program::run(&mut build)?;
         keep(&target_dir.join("release/sd-engine"), &binary)?;
@@ -141,6 +143,13 @@ fn sd_library_version() -> anyhow::Result<String> {
     let mut named = packages.filter(|package| package.get("name").and_then(toml::Value::as_str) == Some(SD_LIBRARY));
     let version = named.next().and_then(|package| package.get("version")).and_then(toml::Value::as_str);
     version.map(str::to_owned).with_context(|| format!("Cargo.lock has no {SD_LIBRARY}"))
+}
+
+/// Returns the platform of this machine, as cargo names it.
+fn host() -> anyhow::Result<String> {
+    let said = program::read(Command::new("rustc").arg("-vV"))?;
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc does not say what platform this is")
 }
 
 /// Returns the version of the compiler.

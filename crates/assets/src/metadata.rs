@@ -24,13 +24,14 @@ pub struct Text {
 /// Returns the texts that go into the picture of this seed. Whoever submits the JSON gets this one picture again.
 pub fn texts(spec: &JobSpec, seed: u32) -> serde_json::Result<Vec<Text>> {
     let mut own = spec.clone();
-    let JobSpec::TextToImage(picture) = &mut own;
-    picture.seed = Some(seed);
-    picture.batch_count = 1;
-    let parameters = parameters::write(picture, seed);
-    let json = serde_json::to_string(&own)?;
-    Ok(vec![
-        Text { keyword: A1111_KEYWORD.to_owned(), text: parameters },
-        Text { keyword: OWN_KEYWORD.to_owned(), text: json },
-    ])
+    let mut parameters = None;
+    if let Some(painting) = own.painting_mut() {
+        painting.seed = Some(seed);
+        painting.batch_count = 1;
+    }
+    if let JobSpec::TextToImage(picture) = &own {
+        parameters = Some(Text { keyword: A1111_KEYWORD.to_owned(), text: parameters::write(picture, seed) });
+    }
+    let json = Text { keyword: OWN_KEYWORD.to_owned(), text: serde_json::to_string(&own)? };
+    Ok(parameters.into_iter().chain([json]).collect())
 }

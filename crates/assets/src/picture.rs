@@ -28,6 +28,17 @@ impl Default for Limits {
     }
 }
 
+/// A decoded picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pixels {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// 8-bit RGB, rows from the top: `width * height * 3` bytes.
+    pub rgb: Vec<u8>,
+}
+
 /// What a picture's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PictureHeader {

@@ -93,6 +93,8 @@ pub enum Phase {
     Sampling,
     /// The picture is being turned into pixels.
     Decoding,
+    /// The picture is being enlarged.
+    Upscaling,
     /// The files are being stored.
     Storing,
 }

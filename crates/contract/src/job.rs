@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     JobId,
+    asset::AssetRef,
     event::Progress,
     result::JobResult,
     spec::{JobKind, JobSpec},
@@ -162,6 +163,9 @@ pub struct QueuedJob {
     pub id: JobId,
     /// What to make. Complete: model and seed are set.
     pub spec: JobSpec,
+    /// The assets that the spec names, so that a worker finds their files. Each once, in the order of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<AssetRef>,
     /// When the person submitted it.
     #[serde(with = "time::serde::rfc3339")]
     pub submitted_at: OffsetDateTime,

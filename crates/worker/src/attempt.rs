@@ -16,8 +16,10 @@ use crate::{
     engine::{Engine, EngineError, Run},
     keep::{self, Origin},
     metrics::{self, End},
+    order::Order,
     pace::Amount,
     parts::Parts,
+    prepare::prepare,
     watch::Watch,
     work::Worker,
 };
@@ -61,9 +63,13 @@ impl<E: Engine> Worker<E> {
         let model = spec.model().unwrap_or_default();
         let amount = Amount::of(spec);
         let was_resident = self.engine.resident_models().iter().any(|resident| resident == model);
+        let order = match prepare(&lease.job) {
+            Ok(order) => order,
+            Err(error) => return self.engine_failure(error).await,
+        };
         let mut watch = Watch::begin(lease, self.paces.expect(model, was_resident, amount));
 
-        let made = match self.drive(lease, &mut watch).await {
+        let made = match self.drive(lease, &order, &mut watch).await {
             Driven::Made(_) if lease.cancelled().is_cancelled() => return Verdict::Cancel,
             Driven::Made(made) => made,
             Driven::Halted(Halt::Cancelled) => return Verdict::Cancel,
@@ -102,7 +108,7 @@ impl<E: Engine> Worker<E> {
     }
 
     /// Runs the engine until it is done or must stop.
-    async fn drive(&mut self, lease: &Lease, watch: &mut Watch<'_>) -> Driven {
+    async fn drive(&mut self, lease: &Lease, order: &Order, watch: &mut Watch<'_>) -> Driven {
         let (cancelled, lost) = (lease.cancelled(), lease.lost());
         let overdue = self.overdue(self.parts.settings.drain);
         let (run, reports) = Run::new(lease.job.id, lease.attempt, CancellationToken::new());
@@ -116,8 +122,7 @@ impl<E: Engine> Worker<E> {
                 () = stalled => Halt::Stalled,
             }
         };
-        let driving =
-            drive::drive(&mut self.engine, &lease.job.spec, &run, &self.parts.clock, halt, self.parts.settings.grace);
+        let driving = drive::drive(&mut self.engine, order, &run, &self.parts.clock, halt, self.parts.settings.grace);
         watch.during(&self.parts.queue, reports, driving).await
     }
 

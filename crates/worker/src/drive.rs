@@ -9,7 +9,6 @@ use std::{
 };
 
 use chassis::clock::Clock;
-use contract::spec::JobSpec;
 use futures::FutureExt;
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -18,6 +17,7 @@ use tracing::{Instrument, info_span, warn};
 use crate::{
     engine::{Engine, EngineError, Picture, Run},
     metrics,
+    order::Order,
 };
 
 /// What an engine made.
@@ -61,13 +61,13 @@ pub(crate) enum Driven {
 /// Runs the engine until it is done or `halt` comes; then it has `grace` to stop by itself.
 pub(crate) async fn drive<E: Engine>(
     engine: &mut E,
-    spec: &JobSpec,
+    order: &Order,
     run: &Run,
     clock: &Clock,
     halt: impl Future<Output = Halt>,
     grace: Duration,
 ) -> Driven {
-    let mut work = pin!(work(engine, spec, run, clock));
+    let mut work = pin!(work(engine, order, run, clock));
     let halt = tokio::select! {
         biased;
         driven = &mut work => return driven,
@@ -91,14 +91,14 @@ pub(crate) async fn stall(mut signs_of_life: watch::Receiver<()>, limit: Duratio
     while let Ok(Ok(())) = tokio::time::timeout(limit, signs_of_life.changed()).await {}
 }
 
-async fn work<E: Engine>(engine: &mut E, spec: &JobSpec, run: &Run, clock: &Clock) -> Driven {
+async fn work<E: Engine>(engine: &mut E, order: &Order, run: &Run, clock: &Clock) -> Driven {
     let began = Instant::now();
-    let model = spec.model().unwrap_or_default();
-    if let Err(error) = guarded(engine.load(spec, run)).instrument(info_span!("load", model.id = model)).await {
+    let model = order.spec.model().unwrap_or_default();
+    if let Err(error) = guarded(engine.load(order, run)).instrument(info_span!("load", model.id = model)).await {
         return Driven::NotLoaded(error);
     }
     let (loaded_at, load) = (clock.now(), began.elapsed());
-    match guarded(engine.generate(spec, run)).instrument(info_span!("sample", model.id = model)).await {
+    match guarded(engine.generate(order, run)).instrument(info_span!("sample", model.id = model)).await {
         Ok(pictures) => {
             Driven::Made(Made { pictures, loaded_at, sampled_at: clock.now(), load, work: began.elapsed() })
         }

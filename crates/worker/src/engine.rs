@@ -1,6 +1,6 @@
 //! The seam between the worker and what makes the pictures.
 //!
-//! An engine knows nothing of queues, leases and files: it gets a spec and a [`Run`], reports to the run, and returns pixels.
+//! An engine knows nothing of queues, leases and files: it gets an [`Order`] and a [`Run`], reports to the run, and returns pixels.
 //! The worker calls one method at a time and owns the engine for as long as it lives.
 //! Every future that an engine returns may be dropped half-way (an engine that does not hear a cancel, a stop that is due);
 //! the next call must then find the engine usable: a child that is left in an unknown state is ended and started again.
@@ -8,9 +8,11 @@
 use std::future::Future;
 
 use bytes::Bytes;
-use contract::{JobId, event::Phase, spec::JobSpec};
+use contract::{JobId, event::Phase};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+
+use crate::order::Order;
 
 /// What makes pictures (and later text, films, downloads) of one kind of worker.
 pub trait Engine: Send + 'static {
@@ -21,12 +23,11 @@ pub trait Engine: Send + 'static {
     fn resident_models(&self) -> Vec<String>;
 
     /// Loads what the job needs; returns at once if it is resident.
-    fn load(&mut self, spec: &JobSpec, run: &Run) -> impl Future<Output = Result<(), EngineError>> + Send;
+    fn load(&mut self, order: &Order, run: &Run) -> impl Future<Output = Result<(), EngineError>> + Send;
 
-    /// Makes the pictures of the spec, in order.
+    /// Makes the pictures, one after the other.
     /// Must return [`EngineError::Cancelled`] soon after `run.cancelled()` fires.
-    fn generate(&mut self, spec: &JobSpec, run: &Run)
-    -> impl Future<Output = Result<Vec<Picture>, EngineError>> + Send;
+    fn generate(&mut self, order: &Order, run: &Run) -> impl Future<Output = Result<Vec<Picture>, EngineError>> + Send;
 
     /// Gives all memory back. Called when the worker ends, and after a panic.
     fn unload(&mut self) -> impl Future<Output = ()> + Send;

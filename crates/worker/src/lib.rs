@@ -13,6 +13,7 @@
 //! the next attempt adopts it. Whatever an engine does (fail, panic, hang), the worker lives and the job ends with a reason.
 
 pub mod engine;
+mod order;
 mod parts;
 mod work;
 
@@ -23,6 +24,7 @@ mod keep;
 mod metrics;
 mod name;
 mod pace;
+mod prepare;
 mod presence;
 mod preview;
 mod progress;
@@ -32,6 +34,7 @@ mod watch;
 
 pub use connect::connect;
 pub use engine::{Engine, EngineDescription, EngineError, Picture, Run};
+pub use order::Order;
 pub use parts::{Parts, Settings};
 pub use scripted::ScriptedEngine;
 pub use work::run;

@@ -2,16 +2,13 @@
 
 use std::collections::HashMap;
 
-use contract::{
-    event::Phase,
-    spec::{JobSpec, TextToImage},
-};
+use contract::{event::Phase, spec::JobSpec};
 
 /// How many phases there are.
-pub(crate) const PHASES: usize = 5;
+pub(crate) const PHASES: usize = 6;
 
 /// The share of the whole that each phase of a first job has, before anything was measured.
-const UNMEASURED_WEIGHTS: [f64; PHASES] = [0.30, 0.05, 0.55, 0.08, 0.02];
+const UNMEASURED_WEIGHTS: [f64; PHASES] = [0.30, 0.05, 0.55, 0.08, 0.0, 0.02];
 
 /// Returns where a phase stands in arrays of phases.
 pub(crate) fn index(phase: Phase) -> usize {
@@ -20,7 +17,8 @@ pub(crate) fn index(phase: Phase) -> usize {
         Phase::Encoding => 1,
         Phase::Sampling => 2,
         Phase::Decoding => 3,
-        Phase::Storing => 4,
+        Phase::Upscaling => 4,
+        Phase::Storing => 5,
     }
 }
 
@@ -38,12 +36,13 @@ pub(crate) struct Amount {
 impl Amount {
     /// Returns the amount of work in a spec.
     pub(crate) fn of(spec: &JobSpec) -> Self {
-        let JobSpec::TextToImage(TextToImage { steps, batch_count, width, height, .. }) = spec;
-        Self {
-            steps: *steps,
-            pictures: (*batch_count).max(1),
-            megapixels: f64::from(*width) * f64::from(*height) / 1_000_000.0,
-        }
+        let (steps, pictures) =
+            spec.painting().map_or((0, 1), |painting| (painting.steps, painting.batch_count.max(1)));
+        let megapixels = match spec {
+            JobSpec::TextToImage(spec) => f64::from(spec.width) * f64::from(spec.height) / 1_000_000.0,
+            _ => 0.25,
+        };
+        Self { steps, pictures, megapixels }
     }
 }
 
@@ -124,6 +123,7 @@ impl Pace {
             self.encoding_s,
             self.step_s_per_megapixel * amount.megapixels * f64::from(amount.steps) * pictures,
             self.decoding_s_per_megapixel * amount.megapixels * pictures,
+            0.0,
             self.storing_s_per_picture * pictures,
         ])
     }
@@ -150,7 +150,7 @@ mod tests {
     const SMALL: Amount = Amount { steps: 10, pictures: 1, megapixels: 0.5 };
 
     fn measured() -> Measured {
-        Measured { phase_s: [8.0, 1.0, 5.0, 2.0, 0.5], step_s: Some(0.5) }
+        Measured { phase_s: [8.0, 1.0, 5.0, 2.0, 0.0, 0.5], step_s: Some(0.5) }
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
         paces.learn("m", false, SMALL, &measured());
         let expected =
             paces.expect("m", true, Amount { steps: 20, pictures: 2, megapixels: 1.0 }).phase_s.expect("measured");
-        assert_eq!(expected, [0.0, 1.0, 40.0, 8.0, 1.0]);
+        assert_eq!(expected, [0.0, 1.0, 40.0, 8.0, 0.0, 1.0]);
     }
 
     #[test]

@@ -104,7 +104,9 @@ impl Tracker {
                 let now = share(f64::from(report.step), f64::from(report.steps));
                 share(f64::from(rounds) + now, f64::from(amount.pictures))
             }
-            Phase::Loading | Phase::Encoding | Phase::Storing => share(f64::from(report.step), f64::from(report.steps)),
+            Phase::Loading | Phase::Encoding | Phase::Upscaling | Phase::Storing => {
+                share(f64::from(report.step), f64::from(report.steps))
+            }
         }
     }
 
@@ -170,7 +172,7 @@ impl StepPace {
 /// Sampling and decoding alternate where an engine finishes one picture after the other.
 fn ended_by(phase: Phase) -> usize {
     match phase {
-        Phase::Loading | Phase::Encoding | Phase::Storing => index(phase),
+        Phase::Loading | Phase::Encoding | Phase::Upscaling | Phase::Storing => index(phase),
         Phase::Sampling | Phase::Decoding => index(Phase::Sampling),
     }
 }

@@ -9,13 +9,13 @@ mod font;
 
 use std::time::Duration;
 
-use contract::{
-    event::Phase,
-    spec::{JobSpec, TextToImage},
-};
+use contract::{event::Phase, spec::Painting};
 
 use self::directive::{Directive, Misdeed};
-use crate::engine::{Engine, EngineDescription, EngineError, Picture, Run};
+use crate::{
+    engine::{Engine, EngineDescription, EngineError, Picture, Run},
+    order::Order,
+};
 
 /// Loading a model takes this many steps of the engine's pace.
 const LOAD_STEPS: u32 = 4;
@@ -51,21 +51,21 @@ impl ScriptedEngine {
     /// Samples one picture step by step.
     async fn paint(
         &self,
-        spec: &TextToImage,
+        (order, steps): (&Order, u32),
         seed: u32,
         directive: &Directive,
         run: &Run,
     ) -> Result<Picture, EngineError> {
-        let picture = card::draw(spec, seed);
+        let picture = card::draw(order.width, order.height, steps, seed);
         let step = directive.step.unwrap_or(self.step);
-        run.progress(Phase::Sampling, 0, spec.steps);
-        for number in 1..=spec.steps {
+        run.progress(Phase::Sampling, 0, steps);
+        for number in 1..=steps {
             Self::wait(run, step).await?;
-            if number == spec.steps.div_ceil(2) {
+            if number == steps.div_ceil(2) {
                 misbehave(directive, run).await?;
             }
-            run.progress(Phase::Sampling, number, spec.steps);
-            if let Some(jpeg) = card::preview(&picture, number, spec.steps) {
+            run.progress(Phase::Sampling, number, steps);
+            if let Some(jpeg) = card::preview(&picture, number, steps) {
                 run.preview(number, jpeg);
             }
         }
@@ -85,8 +85,8 @@ impl Engine for ScriptedEngine {
         self.resident.iter().cloned().collect()
     }
 
-    async fn load(&mut self, spec: &JobSpec, run: &Run) -> Result<(), EngineError> {
-        let JobSpec::TextToImage(wanted) = spec;
+    async fn load(&mut self, order: &Order, run: &Run) -> Result<(), EngineError> {
+        let wanted = painting(order)?;
         let directive = read_directive(wanted)?;
         if directive.misdeed(run.attempt) == Some(Misdeed::FailLoad) {
             return Err(EngineError::Engine {
@@ -107,8 +107,8 @@ impl Engine for ScriptedEngine {
         Ok(())
     }
 
-    async fn generate(&mut self, spec: &JobSpec, run: &Run) -> Result<Vec<Picture>, EngineError> {
-        let JobSpec::TextToImage(wanted) = spec;
+    async fn generate(&mut self, order: &Order, run: &Run) -> Result<Vec<Picture>, EngineError> {
+        let wanted = painting(order)?;
         let directive = read_directive(wanted)?;
         run.progress(Phase::Encoding, 0, 1);
         Self::wait(run, directive.step.unwrap_or(self.step)).await?;
@@ -116,7 +116,7 @@ impl Engine for ScriptedEngine {
         let mut pictures = Vec::new();
         for number in 0..wanted.batch_count {
             let seed = wanted.seed.unwrap_or(0).wrapping_add(number);
-            let painted = self.paint(wanted, seed, &directive, run).await;
+            let painted = self.paint((order, wanted.steps), seed, &directive, run).await;
             if matches!(painted, Err(EngineError::Crashed { .. })) {
                 self.resident = None;
             }
@@ -130,8 +130,16 @@ impl Engine for ScriptedEngine {
     }
 }
 
-fn read_directive(spec: &TextToImage) -> Result<Directive, EngineError> {
-    Directive::read(&spec.prompt).map_err(|message| EngineError::Rejected {
+/// Returns what to paint.
+fn painting(order: &Order) -> Result<&Painting, EngineError> {
+    order.spec.painting().ok_or_else(|| EngineError::Rejected {
+        message: format!("the scripted engine does not know the kind {}", order.spec.kind().as_str()),
+        remedy: None,
+    })
+}
+
+fn read_directive(painting: &Painting) -> Result<Directive, EngineError> {
+    Directive::read(&painting.prompt).map_err(|message| EngineError::Rejected {
         message,
         remedy: Some("correct the directive, or take it out of the prompt".to_owned()),
     })

@@ -20,11 +20,11 @@ const TILING_FROM_PIXELS: u64 = 1_250_000;
 /// Makes the pictures of a spec and writes each of them.
 pub(crate) fn make_pictures(context: &Context, spec: &TextToImage, output: &Output) -> Result<(), String> {
     let mut index = 0;
-    for (seed, count) in series(spec.seed.unwrap_or_default(), spec.batch_count) {
+    for (seed, count) in series(spec.painting.seed.unwrap_or_default(), spec.painting.batch_count) {
         if callbacks::is_cancelled() {
             return Err("cancelled".to_owned());
         }
-        callbacks::begin_generation(spec.steps, index, count, spec.batch_count);
+        callbacks::begin_generation(spec.painting.steps, index, count, spec.painting.batch_count);
         let pictures = run(context, spec, seed, count)?;
         for (picture, seed) in pictures.checked(spec)?.into_iter().zip(seed..=u32::MAX) {
             let line = Line::Image {
@@ -46,21 +46,10 @@ pub(crate) fn make_pictures(context: &Context, spec: &TextToImage, output: &Outp
 /// The library reads the weights only when they are first needed. A model counts as loaded when they are in memory and one
 /// picture has come out: what is broken in the files shows here and not in somebody's job.
 pub(crate) fn warm_up(context: &Context) -> Result<(), String> {
-    let spec = TextToImage {
-        prompt: "warm".to_owned(),
-        negative_prompt: String::new(),
-        model: None,
-        width: 64,
-        height: 64,
-        steps: 1,
-        cfg_scale: 1.0,
-        distilled_guidance: 1.0,
-        sampler: None,
-        scheduler: None,
-        seed: None,
-        batch_count: 1,
-        clip_skip: 0,
-    };
+    let spec = serde_json::json!({
+        "prompt": "warm", "width": 64, "height": 64, "steps": 1, "cfg_scale": 1.0, "distilled_guidance": 1.0,
+    });
+    let spec: TextToImage = serde_json::from_value(spec).map_err(|error| error.to_string())?;
     run(context, &spec, 0, 1).map(drop)
 }
 
@@ -83,22 +72,22 @@ fn run(context: &Context, spec: &TextToImage, seed: u32, count: u32) -> Result<P
         let mut uninit = MaybeUninit::uninit();
         library::sd_img_gen_params_init(uninit.as_mut_ptr());
         let mut params: library::sd_img_gen_params_t = uninit.assume_init();
-        params.prompt = texts.keep(Some(&spec.prompt))?;
-        params.negative_prompt = texts.keep(Some(&spec.negative_prompt))?;
+        params.prompt = texts.keep(Some(&spec.painting.prompt))?;
+        params.negative_prompt = texts.keep(Some(&spec.painting.negative_prompt))?;
         params.width = number(spec.width)?;
         params.height = number(spec.height)?;
         params.seed = i64::from(seed);
         params.batch_count = number(count)?;
-        if spec.clip_skip > 0 {
-            params.clip_skip = number(spec.clip_skip)?;
+        if spec.painting.clip_skip > 0 {
+            params.clip_skip = number(spec.painting.clip_skip)?;
         }
-        params.sample_params.sample_steps = number(spec.steps)?;
-        params.sample_params.guidance.txt_cfg = spec.cfg_scale as f32;
-        params.sample_params.guidance.distilled_guidance = spec.distilled_guidance as f32;
-        if let Some(sampler) = spec.sampler {
+        params.sample_params.sample_steps = number(spec.painting.steps)?;
+        params.sample_params.guidance.txt_cfg = spec.painting.cfg_scale as f32;
+        params.sample_params.guidance.distilled_guidance = spec.painting.distilled_guidance as f32;
+        if let Some(sampler) = spec.painting.sampler {
             params.sample_params.sample_method = sample_method(&name(sampler)?)?;
         }
-        if let Some(scheduler) = spec.scheduler {
+        if let Some(scheduler) = spec.painting.scheduler {
             params.sample_params.scheduler = schedule(&name(scheduler)?)?;
         }
         params.vae_tiling_params.enabled = context.has_tiling || pixels > TILING_FROM_PIXELS;
@@ -192,7 +181,7 @@ impl Drop for Pictures {
 
 #[cfg(test)]
 mod tests {
-    use contract::spec::text_to_image::{Sampler, Scheduler};
+    use contract::spec::sampling::{Sampler, Scheduler};
 
     use super::*;
 

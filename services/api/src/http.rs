@@ -78,7 +78,7 @@ impl Api {
     pub(crate) fn new(parts: Parts) -> anyhow::Result<Self> {
         let config = &parts.config;
         let bodies = ["MoveJob", "NewKey", "UploadAsset"].into_iter();
-        let schemas = bodies.chain(JobKind::ALL.iter().map(|kind| schema::schema_of(*kind)));
+        let schemas = bodies.chain(JobKind::ALL.iter().map(|kind| contract::spec::schema::name(*kind)));
         Ok(Self {
             schemas: Schemas::compile(&document::DOCUMENT, schemas)?,
             access: Access::new(config.api_key.expose(), config.require_key || !config.is_on_loopback()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chassis::{clock::Clock, telemetry::current_traceparent};
 use contract::{
-    JobId,
+    AssetId, JobId,
     event::JobChange,
     job::{Job, Priority},
     spec::JobSpec,
@@ -61,6 +61,8 @@ pub(crate) enum Error {
     Model(#[from] models::Error),
     #[error("the id or idempotency key belongs to another request")]
     Mismatch,
+    #[error("there is no asset {id}")]
+    UnknownAsset { pointer: String, id: AssetId },
     #[error("{0} jobs are open, which is the limit of this server")]
     QueueFull(u64),
     #[error("could not write the request as JSON: this is a bug")]
@@ -80,6 +82,7 @@ impl Reception {
         if self.db.count_open().await? >= self.queue_limit {
             return Err(Error::QueueFull(self.queue_limit));
         }
+        self.check_inputs(&spec).await?;
         self.complete(&mut spec).await?;
         let new = NewJob {
             id: id.unwrap_or_else(JobId::new),
@@ -146,10 +149,18 @@ impl Reception {
 
     /// Fills in what the client left to us.
     async fn complete(&self, spec: &mut JobSpec) -> Result<(), Error> {
-        match spec {
-            JobSpec::TextToImage(spec) => {
-                spec.model = Some(self.models.choose(spec.model.as_deref()).await?);
-                spec.seed.get_or_insert_with(|| fastrand::u32(..));
+        if let Some(painting) = spec.painting_mut() {
+            painting.model = Some(self.models.choose(painting.model.as_deref()).await?);
+            painting.seed.get_or_insert_with(|| fastrand::u32(..));
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the assets are there which the job takes.
+    async fn check_inputs(&self, spec: &JobSpec) -> Result<(), Error> {
+        for (pointer, id) in spec.inputs() {
+            if self.db.find_asset(id).await?.is_none() {
+                return Err(Error::UnknownAsset { pointer, id });
             }
         }
         Ok(())

@@ -28,7 +28,7 @@ use process::{Backoff, Program};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
-use worker::{Engine, EngineDescription, EngineError, Picture, Run};
+use worker::{Engine, EngineDescription, EngineError, Order, Picture, Run};
 
 use self::session::{Session, Trouble};
 
@@ -200,8 +200,8 @@ impl Engine for SdEngine {
         usable.map(|loaded| loaded.model.clone()).collect()
     }
 
-    async fn load(&mut self, spec: &JobSpec, run: &Run) -> Result<(), EngineError> {
-        let Some(model) = spec.model() else {
+    async fn load(&mut self, order: &Order, run: &Run) -> Result<(), EngineError> {
+        let Some(model) = order.spec.model() else {
             return Err(EngineError::Rejected { message: "no model was chosen".to_owned(), remedy: None });
         };
         if self.is_resident(model) {
@@ -224,9 +224,14 @@ impl Engine for SdEngine {
         Ok(())
     }
 
-    async fn generate(&mut self, spec: &JobSpec, run: &Run) -> Result<Vec<Picture>, EngineError> {
-        let JobSpec::TextToImage(wanted) = spec;
-        if [&wanted.prompt, &wanted.negative_prompt].iter().any(|text| text.contains('\0')) {
+    async fn generate(&mut self, order: &Order, run: &Run) -> Result<Vec<Picture>, EngineError> {
+        let JobSpec::TextToImage(wanted) = &order.spec else {
+            return Err(EngineError::Rejected {
+                message: format!("this engine does not know the kind {}", order.spec.kind().as_str()),
+                remedy: None,
+            });
+        };
+        if [&wanted.painting.prompt, &wanted.painting.negative_prompt].iter().any(|text| text.contains('\0')) {
             return Err(EngineError::Rejected {
                 message: "the prompt holds a zero byte".to_owned(),
                 remedy: Some("take it out".to_owned()),

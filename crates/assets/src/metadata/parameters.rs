@@ -8,28 +8,29 @@
 
 use contract::spec::{
     TextToImage,
-    text_to_image::{Sampler, Scheduler},
+    sampling::{Sampler, Scheduler},
 };
 
 /// Returns the text. What is left to the model (sampler, schedule) is left out.
 pub(super) fn write(spec: &TextToImage, seed: u32) -> String {
-    let mut pairs = vec![("Steps", spec.steps.to_string())];
-    pairs.extend(spec.sampler.map(|sampler| ("Sampler", sampler_name(sampler).to_owned())));
-    pairs.extend(spec.scheduler.map(|scheduler| ("Schedule type", scheduler_name(scheduler).to_owned())));
-    pairs.push(("CFG scale", spec.cfg_scale.to_string()));
-    pairs.push(("Distilled CFG Scale", spec.distilled_guidance.to_string()));
+    let painting = &spec.painting;
+    let mut pairs = vec![("Steps", painting.steps.to_string())];
+    pairs.extend(painting.sampler.map(|sampler| ("Sampler", sampler_name(sampler).to_owned())));
+    pairs.extend(painting.scheduler.map(|scheduler| ("Schedule type", scheduler_name(scheduler).to_owned())));
+    pairs.push(("CFG scale", painting.cfg_scale.to_string()));
+    pairs.push(("Distilled CFG Scale", painting.distilled_guidance.to_string()));
     pairs.push(("Seed", seed.to_string()));
     pairs.push(("Size", format!("{}x{}", spec.width, spec.height)));
     // Others name a model by its file, without the folder.
-    let model = spec.model.as_deref().and_then(|id| id.rsplit('/').next());
+    let model = painting.model.as_deref().and_then(|id| id.rsplit('/').next());
     pairs.extend(model.map(|name| ("Model", quoted(name))));
-    if spec.clip_skip > 0 {
-        pairs.push(("Clip skip", spec.clip_skip.to_string()));
+    if painting.clip_skip > 0 {
+        pairs.push(("Clip skip", painting.clip_skip.to_string()));
     }
     pairs.push(("Version", format!("atelier {}", env!("CARGO_PKG_VERSION"))));
 
-    let mut text = spec.prompt.trim().to_owned();
-    let negative_prompt = spec.negative_prompt.trim();
+    let mut text = painting.prompt.trim().to_owned();
+    let negative_prompt = painting.negative_prompt.trim();
     if !negative_prompt.is_empty() {
         text.push_str("\nNegative prompt: ");
         text.push_str(negative_prompt);

@@ -159,7 +159,7 @@ pub(crate) fn publication() -> Publication {
 pub(crate) fn publication_of(id: JobId) -> Publication {
     let spec: JobSpec =
         serde_json::from_value(serde_json::json!({"kind": "text_to_image", "prompt": "a lighthouse"})).unwrap();
-    let job = QueuedJob { id, spec, submitted_at: OffsetDateTime::UNIX_EPOCH, traceparent: None };
+    let job = QueuedJob { id, spec, inputs: Vec::new(), submitted_at: OffsetDateTime::UNIX_EPOCH, traceparent: None };
     Publication {
         job,
         generation: 1,

@@ -3,7 +3,6 @@
 use std::io::Cursor;
 
 use bytes::Bytes;
-use contract::spec::TextToImage;
 use image::{ExtendedColorType, ImageEncoder, codecs::jpeg::JpegEncoder};
 
 use super::font;
@@ -16,9 +15,8 @@ const PREVIEW_QUALITY: u8 = 60;
 const BARS: [[u8; 3]; 7] =
     [[191, 191, 191], [191, 191, 0], [0, 191, 191], [0, 191, 0], [191, 0, 191], [191, 0, 0], [0, 0, 191]];
 
-/// Draws the card of a spec for one seed.
-pub(crate) fn draw(spec: &TextToImage, seed: u32) -> Picture {
-    let (width, height) = (spec.width, spec.height);
+/// Draws the card of a size for one seed.
+pub(crate) fn draw(width: u32, height: u32, steps: u32, seed: u32) -> Picture {
     let mut rgb = Vec::with_capacity(width as usize * height as usize * 3);
     for y in 0..height {
         for x in 0..width {
@@ -26,7 +24,12 @@ pub(crate) fn draw(spec: &TextToImage, seed: u32) -> Picture {
         }
     }
     let mut card = Card { width, height, rgb };
-    card.write(&lines(spec, seed));
+    card.write(&[
+        "TEST CARD".to_owned(),
+        format!("{width}x{height}"),
+        format!("SEED {seed}"),
+        format!("STEPS {steps}"),
+    ]);
     Picture { width, height, rgb: card.rgb, seed }
 }
 
@@ -48,16 +51,6 @@ pub(crate) fn preview(picture: &Picture, step: u32, steps: u32) -> Option<Bytes>
     let encoder = JpegEncoder::new_with_quality(&mut jpeg, PREVIEW_QUALITY);
     encoder.write_image(&rgb, width, height, ExtendedColorType::Rgb8).ok()?;
     Some(Bytes::from(jpeg.into_inner()))
-}
-
-/// The words on the card.
-fn lines(spec: &TextToImage, seed: u32) -> [String; 4] {
-    [
-        "TEST CARD".to_owned(),
-        format!("{}x{}", spec.width, spec.height),
-        format!("SEED {seed}"),
-        format!("STEPS {}", spec.steps),
-    ]
 }
 
 /// The upper third are bars, the rest is a gradient between two colours of the seed.
@@ -134,23 +127,18 @@ impl Card {
 mod tests {
     use super::*;
 
-    fn spec(width: u32, height: u32) -> TextToImage {
-        let json = serde_json::json!({ "prompt": "anything", "width": width, "height": height });
-        serde_json::from_value(json).expect("a valid spec")
-    }
-
     #[test]
     fn the_same_spec_gives_the_same_bytes_and_another_seed_gives_others() {
-        let spec = spec(256, 128);
-        assert_eq!(draw(&spec, 7), draw(&spec, 7));
-        assert_ne!(draw(&spec, 7).rgb, draw(&spec, 8).rgb);
-        assert_eq!(draw(&spec, 7).rgb.len(), 256 * 128 * 3);
+        let card = |seed| draw(256, 128, 20, seed);
+        assert_eq!(card(7), card(7));
+        assert_ne!(card(7).rgb, card(8).rgb);
+        assert_eq!(card(7).rgb.len(), 256 * 128 * 3);
     }
 
     #[test]
     fn every_size_that_the_front_door_allows_can_be_drawn_and_previewed() {
         for (width, height) in [(64, 64), (64, 4096), (4096, 64), (80, 1040)] {
-            let card = draw(&spec(width, height), 4_294_967_295);
+            let card = draw(width, height, 20, 4_294_967_295);
             let jpeg = preview(&card, 1, 20).expect("a preview");
             let seen = image::load_from_memory(&jpeg).expect("a JPEG");
             assert!(seen.width() <= PREVIEW_SIDE_PX && seen.height() <= PREVIEW_SIDE_PX);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use contract::{event::Phase, spec::JobSpec};
+use contract::event::Phase;
 use worker::{Engine, EngineDescription, EngineError, Picture, Run, ScriptedEngine, Settings};
 
 use crate::scene::{Scene, job_for, settings};
@@ -20,14 +20,14 @@ impl Engine for LongJobs {
     fn resident_models(&self) -> Vec<String> {
         self.inner.resident_models()
     }
-    async fn load(&mut self, spec: &JobSpec, run: &Run) -> Result<(), EngineError> {
+    async fn load(&mut self, order: &Order, run: &Run) -> Result<(), EngineError> {
         self.load_began = Instant::now();
-        self.inner.load(spec, run).await
+        self.inner.load(order, run).await
     }
-    async fn generate(&mut self, spec: &JobSpec, run: &Run) -> Result<Vec<Picture>, EngineError> {
+    async fn generate(&mut self, order: &Order, run: &Run) -> Result<Vec<Picture>, EngineError> {
         // This is the job's work, which takes time; the test itself waits for done entries.
         tokio::time::sleep(self.load_began.elapsed() * 10 + Duration::from_millis(100)).await;
-        self.inner.generate(spec, run).await
+        self.inner.generate(order, run).await
     }
     async fn unload(&mut self) {
         self.inner.unload().await;

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use contract::{
-    event::Phase,
-    job::FailureCode,
-    spec::{JobSpec, WorkerKind},
-};
+use contract::{event::Phase, job::FailureCode, spec::WorkerKind};
 use queue::Outcome;
 use worker::{Engine, EngineDescription, EngineError, Picture, Run, ScriptedEngine, Settings};
 
@@ -79,16 +75,16 @@ impl Engine for Panicking {
     fn resident_models(&self) -> Vec<String> {
         self.inner.resident_models()
     }
-    async fn load(&mut self, spec: &JobSpec, run: &Run) -> Result<(), EngineError> {
-        self.inner.load(spec, run).await
+    async fn load(&mut self, order: &Order, run: &Run) -> Result<(), EngineError> {
+        self.inner.load(order, run).await
     }
-    async fn generate(&mut self, spec: &JobSpec, run: &Run) -> Result<Vec<Picture>, EngineError> {
+    async fn generate(&mut self, order: &Order, run: &Run) -> Result<Vec<Picture>, EngineError> {
         if !self.has_panicked {
             self.has_panicked = true;
             run.progress(Phase::Sampling, 1, 4);
             panic!("index out of bounds");
         }
-        self.inner.generate(spec, run).await
+        self.inner.generate(order, run).await
     }
     async fn unload(&mut self) {
         self.inner.unload().await;

@@ -172,6 +172,7 @@ pub(crate) fn job_of(spec: serde_json::Value) -> QueuedJob {
     QueuedJob {
         id: JobId::new(),
         spec: JobSpec::TextToImage(spec),
+        inputs: Vec::new(),
         submitted_at: OffsetDateTime::UNIX_EPOCH,
         traceparent: None,
     }

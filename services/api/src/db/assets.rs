@@ -58,7 +58,7 @@ impl AssetRow {
     }
 }
 
-const COLUMNS: &str = "id, blake3, media_type, size_bytes, width, height, job_id, created_at";
+const COLUMNS: &str = "assets.id, blake3, media_type, size_bytes, width, height, assets.job_id, created_at";
 
 impl Db {
     /// Puts a file on record. Once more changes nothing.
@@ -115,6 +115,16 @@ impl Db {
         }
         Ok(parents)
     }
+}
+
+/// Returns the assets that a job takes, in the order of its spec.
+pub(super) async fn inputs(tx: &mut Writing, job: Uuid) -> Result<Vec<AssetRef>, Error> {
+    let sql = AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM job_inputs JOIN assets ON assets.id = job_inputs.asset_id \
+         WHERE job_inputs.job_id = $1 ORDER BY job_inputs.place"
+    ));
+    let rows: Vec<AssetRow> = tx.fetch_all(sql, values![job]).await?;
+    rows.into_iter().map(|row| row.into_asset(Vec::new()).map(|asset| asset.file)).collect()
 }
 
 /// Inserts the row and its lineage.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Db, Error,
-    assets::{NewAsset, insert},
+    assets::{NewAsset, inputs, insert},
     connection::{Writing, values},
     jobs::job_row,
     row::{count, micros, to_json},
@@ -118,11 +118,12 @@ async fn conclude_one(
     }
     close_attempt(tx, report, &verdict, now).await?;
     if let Verdict::Succeeded(result) = &verdict {
+        let parents: Vec<_> = inputs(tx, id).await?.into_iter().map(|input| input.id).collect();
         for file in &result.assets {
             let asset = NewAsset {
                 file: file.clone(),
                 job_id: Some(report.job_id),
-                parents: Vec::new(),
+                parents: parents.clone(),
                 owner: row.owner.clone(),
                 created_at: result.timeline.stored_at,
             };

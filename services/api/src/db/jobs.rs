@@ -82,6 +82,7 @@ impl Db {
             tx.execute(sql, values![new.id.0, &new.owner, key]).await?;
         }
         if let Some(row) = insert_row(&mut tx, new).await? {
+            add_inputs(&mut tx, new).await?;
             add_turn(&mut tx, new.id.0).await?;
             let job = row.try_into()?;
             tx.commit().await?;
@@ -132,8 +133,7 @@ async fn remember_key(tx: &mut Writing, new: &NewJob, key: &str) -> Result<Optio
 /// Inserts the row; none if the id is taken.
 async fn insert_row(tx: &mut Writing, new: &NewJob) -> Result<Option<JobRow>, Error> {
     let spec = to_json("the request of a job", &new.spec)?;
-    let JobSpec::TextToImage(picture) = &new.spec;
-    let search = searchable(&picture.prompt);
+    let search = searchable(subject(&new.spec));
     let kind = new.spec.kind();
     tx.fetch_optional(
         INSERT_JOB,
@@ -153,6 +153,23 @@ async fn insert_row(tx: &mut Writing, new: &NewJob) -> Result<Option<JobRow>, Er
         ],
     )
     .await
+}
+
+/// Returns what a search for a job looks at.
+fn subject(spec: &JobSpec) -> &str {
+    match spec {
+        JobSpec::ContactSheet(sheet) => &sheet.title,
+        other => other.painting().map_or("", |painting| &painting.prompt),
+    }
+}
+
+/// Notes which assets a job takes: they stay as long as it may need them, and what it makes descends from them.
+async fn add_inputs(tx: &mut Writing, new: &NewJob) -> Result<(), Error> {
+    for ((_, asset), place) in new.spec.inputs().into_iter().zip(0_i64..) {
+        let sql = "INSERT INTO job_inputs (job_id, place, asset_id) VALUES ($1, $2, $3)";
+        tx.execute(sql, values![new.id.0, place, asset.0]).await?;
+    }
+    Ok(())
 }
 
 /// Gives the owner of a job a place among those whom the pump serves in turn.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Db, Error,
+    assets::inputs,
     connection::{Value, Writing, values},
     row::{count, from_json, from_micros, generation, to_json},
 };
@@ -126,7 +127,10 @@ impl Db {
             let Some(row) = tx.fetch_optional::<MarkedRow>(sql, values![id, now]).await? else { continue };
             served.push((row.worker_kind.clone(), row.rank, row.owner.clone(), now.saturating_add(place)));
             match Marked::try_from(row) {
-                Ok(job) => marked.push((place, job)),
+                Ok(mut next) => {
+                    next.job.inputs = inputs(&mut tx, id).await?;
+                    marked.push((place, next));
+                }
                 Err(error) => set_aside(&mut tx, id, now, &error).await?,
             }
         }
@@ -174,6 +178,7 @@ impl TryFrom<MarkedRow> for Marked {
             job: QueuedJob {
                 id: JobId(row.id),
                 spec: from_json("the request of a job", &row.spec)?,
+                inputs: Vec::new(),
                 submitted_at: from_micros(row.submitted_at)?,
                 traceparent: row.traceparent,
             },

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use contract::{
     problem::Problem,
     socket::{ClientMessage, ServerMessage},
-    spec::JobKind,
+    spec::{
+        JobKind,
+        schema::{self, name as schema_of},
+    },
 };
 use serde_json::{Map, Value, json};
 use utoipa::{
@@ -13,7 +16,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{access, problem, routes, schema::schema_of};
+use super::{access, problem, routes};
 
 /// The path that stands once for every kind of job in the router, and once a kind in the document.
 const WORKFLOWS: &str = "/api/workflows/{kind}";
@@ -77,6 +80,11 @@ pub fn openapi_json() -> String {
 
 fn finish(mut document: Value) -> Value {
     document["security"] = json!([{ "key": [] }]);
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        schemas.extend(schema::components());
+        // What these say stands in each kind of job itself.
+        schemas.retain(|name, _| !["Painting", "Output"].contains(&name.as_str()));
+    }
     for kind in JobKind::ALL {
         describe_job(&mut document, *kind);
     }
@@ -104,12 +112,14 @@ fn finish(mut document: Value) -> Value {
 /// utoipa says `allOf` of the fields and the tag, which nothing satisfies when the fields allow no others.
 fn describe_job(document: &mut Value, kind: JobKind) {
     let name = schema_of(kind);
-    let mut job = document["components"]["schemas"][name].clone();
+    let fields = schema::fields(kind);
+    let mut job = fields.clone();
     job["properties"]["kind"] = json!({ "type": "string", "const": kind.as_str() });
     match job["required"].as_array_mut() {
         Some(required) => required.insert(0, "kind".into()),
         None => job["required"] = json!(["kind"]),
     }
+    document["components"]["schemas"][name] = fields;
     document["components"]["schemas"][job_schema(kind)] = job;
 
     let Some(paths) = document["paths"].as_object_mut() else { return };

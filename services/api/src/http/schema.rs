@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use anyhow::Context as _;
 use contract::{
     problem::{FieldError, ProblemCode},
-    spec::{JobKind, JobSpec},
+    spec::{JobKind, JobSpec, schema::name as schema_of},
 };
 use jsonschema::Validator;
 use serde::de::DeserializeOwned;
@@ -75,8 +75,14 @@ impl Schemas {
     }
 
     fn check_spec(&self, kind: JobKind, fields: Value) -> Result<JobSpec, Error> {
+        let name = schema_of(kind);
         match kind {
-            JobKind::TextToImage => self.check(schema_of(kind), fields).map(JobSpec::TextToImage),
+            JobKind::TextToImage => self.check(name, fields).map(JobSpec::TextToImage),
+            JobKind::ImageToImage => self.check(name, fields).map(JobSpec::ImageToImage),
+            JobKind::Inpaint => self.check(name, fields).map(JobSpec::Inpaint),
+            JobKind::ImageEdit => self.check(name, fields).map(JobSpec::ImageEdit),
+            JobKind::Upscale => self.check(name, fields).map(JobSpec::Upscale),
+            JobKind::ContactSheet => self.check(name, fields).map(JobSpec::ContactSheet),
         }
     }
 
@@ -96,13 +102,6 @@ impl Schemas {
             let pointer = error.path().iter().map(|segment| format!("/{segment}")).collect::<String>();
             Error::invalid_field(pointer, error.inner().to_string())
         })
-    }
-}
-
-/// Returns the name of the schema that holds the fields of a kind of job.
-pub(crate) fn schema_of(kind: JobKind) -> &'static str {
-    match kind {
-        JobKind::TextToImage => "TextToImage",
     }
 }
 

@@ -176,6 +176,10 @@ fn refused(error: submit::Error, has_own_id: bool) -> Error {
     match error {
         submit::Error::Db(error) => error.into(),
         submit::Error::Model(error) => unusable_model(error),
+        submit::Error::UnknownAsset { pointer, id } => Error::invalid_field(
+            pointer,
+            format!("there is no asset {id}: upload the picture with POST /api/assets first"),
+        ),
         submit::Error::Mismatch if has_own_id => Error::conflict("another job has this id; choose a new one"),
         submit::Error::Mismatch => Error::new(
             ProblemCode::IdempotencyMismatch,

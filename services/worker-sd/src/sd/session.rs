@@ -178,10 +178,10 @@ impl Session {
                     self.is_busy = false;
                     let (job_id, count) = (run.job_id, pictures.len());
                     info!(job.id = %job_id, duration_ms, "job {job_id}: {count} pictures made in {duration_ms} ms");
-                    return if count == spec.batch_count as usize {
+                    return if count == spec.painting.batch_count as usize {
                         Ok(pictures)
                     } else {
-                        Err(Trouble::Failed(format!("{count} of {} pictures came", spec.batch_count)))
+                        Err(Trouble::Failed(format!("{count} of {} pictures came", spec.painting.batch_count)))
                     };
                 }
                 Line::Failed { message, is_cancelled } => {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use contract::event::Phase;
 use worker::{Engine as _, EngineError};
 
-use crate::studio::{Attempt, LIMIT, Studio, spec};
+use crate::studio::{Attempt, LIMIT, Studio, order};
 
 /// A cancelled job must be gone after this.
 const CANCEL_LIMIT: Duration = Duration::from_secs(1);
@@ -13,10 +13,10 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(1);
 #[tokio::test]
 async fn a_job_is_cancelled_within_a_second_and_the_next_one_finds_the_model() {
     let mut studio = Studio::open().await;
-    let expected = studio.make(&spec(|_| {})).await.unwrap();
+    let expected = studio.make(&order(|_| {})).await.unwrap();
     for _ in 0..2 {
         let mut attempt = Attempt::new();
-        let long = spec(|spec| (spec.steps, spec.width) = (150, 256));
+        let long = order(|spec| (spec.painting.steps, spec.width) = (150, 256));
         studio.engine.load(&long, &attempt.run).await.unwrap();
         let generating = studio.engine.generate(&long, &attempt.run);
         let cancelling = async {
@@ -29,7 +29,7 @@ async fn a_job_is_cancelled_within_a_second_and_the_next_one_finds_the_model() {
         assert!(matches!(outcome, Err(EngineError::Cancelled)), "{outcome:?}");
         assert!(waited < CANCEL_LIMIT, "the cancel took {waited:?}");
         let resumed_at = Instant::now();
-        assert!(studio.make(&spec(|_| {})).await.unwrap() == expected, "a cancel changes the next picture");
+        assert!(studio.make(&order(|_| {})).await.unwrap() == expected, "a cancel changes the next picture");
         println!("cancelled in {waited:?}, next picture after {:?}", resumed_at.elapsed());
     }
 }
@@ -40,19 +40,19 @@ async fn a_job_that_is_cancelled_during_the_load_goes_at_once_while_the_load_goe
     let attempt = Attempt::new();
     attempt.cancel.cancel();
     let begun = Instant::now();
-    let outcome = studio.engine.load(&spec(|_| {}), &attempt.run).await;
+    let outcome = studio.engine.load(&order(|_| {}), &attempt.run).await;
     assert!(matches!(outcome, Err(EngineError::Cancelled)), "{outcome:?}");
     assert!(begun.elapsed() < CANCEL_LIMIT);
-    studio.make(&spec(|_| {})).await.unwrap();
+    studio.make(&order(|_| {})).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_job_that_was_dropped_half_way_does_no_harm_to_the_next() {
     let mut studio = Studio::open().await;
-    let expected = studio.make(&spec(|_| {})).await.unwrap();
+    let expected = studio.make(&order(|_| {})).await.unwrap();
     let mut attempt = Attempt::new();
     {
-        let long = spec(|spec| spec.steps = 150);
+        let long = order(|spec| spec.painting.steps = 150);
         let generating = studio.engine.generate(&long, &attempt.run);
         let seen = async { while attempt.reports.steps.recv().await.unwrap().phase != Phase::Sampling {} };
         tokio::select! {
@@ -61,6 +61,6 @@ async fn a_job_that_was_dropped_half_way_does_no_harm_to_the_next() {
         }
     }
     assert!(studio.engine.resident_models().is_empty(), "nobody knows what the child is doing");
-    let next = tokio::time::timeout(LIMIT, studio.make(&spec(|_| {}))).await.unwrap().unwrap();
+    let next = tokio::time::timeout(LIMIT, studio.make(&order(|_| {}))).await.unwrap().unwrap();
     assert!(next == expected);
 }

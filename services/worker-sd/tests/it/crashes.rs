@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 use contract::event::Phase;
 use worker::{Engine as _, EngineError};
 
-use crate::studio::{Attempt, LIMIT, Studio, kill, spec};
+use crate::studio::{Attempt, LIMIT, Studio, kill, order};
 
 #[tokio::test]
 async fn a_child_that_is_killed_in_the_middle_of_a_job_is_a_crash_with_a_reason_and_the_next_job_works() {
     let mut studio = Studio::open().await;
-    let expected = studio.make(&spec(|_| {})).await.unwrap();
+    let expected = studio.make(&order(|_| {})).await.unwrap();
     let child = studio.engine.process_id().unwrap();
     let mut attempt = Attempt::new();
-    let long = spec(|spec| spec.steps = 150);
+    let long = order(|spec| spec.painting.steps = 150);
     let generating = studio.engine.generate(&long, &attempt.run);
     let killing = async {
         while attempt.reports.steps.recv().await.unwrap().phase != Phase::Sampling {}
@@ -23,25 +23,25 @@ async fn a_child_that_is_killed_in_the_middle_of_a_job_is_a_crash_with_a_reason_
     let Err(EngineError::Crashed { message }) = outcome else { panic!("{outcome:?}") };
     assert!(message.contains("while it made the picture"), "{message}");
     assert!(message.contains("SIGKILL") && message.contains("memory"), "{message}");
-    assert!(studio.make(&spec(|_| {})).await.unwrap() == expected);
+    assert!(studio.make(&order(|_| {})).await.unwrap() == expected);
 }
 
 #[tokio::test]
 async fn after_a_crash_the_next_start_waits_for_a_second() {
     let mut studio = Studio::open().await;
-    studio.make(&spec(|_| {})).await.unwrap();
+    studio.make(&order(|_| {})).await.unwrap();
     let mut attempt = Attempt::new();
     kill(studio.engine.process_id().unwrap());
-    let outcome = studio.engine.generate(&spec(|_| {}), &attempt.run).await;
+    let outcome = studio.engine.generate(&order(|_| {}), &attempt.run).await;
     assert!(matches!(outcome, Err(EngineError::Crashed { .. })), "{outcome:?}");
-    let spec = spec(|_| {});
+    let order = order(|_| {});
     let timing = async {
         while attempt.reports.steps.recv().await.unwrap().phase != Phase::Loading {}
         let asked = Instant::now();
         attempt.reports.steps.recv().await.unwrap();
         asked.elapsed()
     };
-    let (loaded, waited) = tokio::join!(studio.engine.load(&spec, &attempt.run), timing);
+    let (loaded, waited) = tokio::join!(studio.engine.load(&order, &attempt.run), timing);
     loaded.unwrap();
     assert!(waited > Duration::from_millis(900), "it came after {waited:?}");
 }
@@ -49,7 +49,7 @@ async fn after_a_crash_the_next_start_waits_for_a_second() {
 #[tokio::test]
 async fn a_child_that_dies_while_nobody_needs_it_is_no_job_s_failure() {
     let mut studio = Studio::open().await;
-    studio.make(&spec(|_| {})).await.unwrap();
+    studio.make(&order(|_| {})).await.unwrap();
     let child = studio.engine.process_id().unwrap();
     kill(child);
     let noticed = async {
@@ -58,7 +58,7 @@ async fn a_child_that_dies_while_nobody_needs_it_is_no_job_s_failure() {
         }
     };
     tokio::time::timeout(LIMIT, noticed).await.unwrap();
-    studio.make(&spec(|_| {})).await.unwrap();
+    studio.make(&order(|_| {})).await.unwrap();
     assert_ne!(studio.engine.process_id().unwrap(), child);
 }
 
@@ -66,10 +66,10 @@ async fn a_child_that_dies_while_nobody_needs_it_is_no_job_s_failure() {
 async fn a_model_that_the_library_refuses_is_rejected_with_the_reason() {
     let mut studio = Studio::open().await;
     studio.add_broken_model("double_blocks.0.img_attn.norm.key_norm", "double_blocks.0.img_attn.norm.kex_norm");
-    let outcome = studio.make(&spec(|spec| spec.model = Some("broken".to_owned()))).await;
+    let outcome = studio.make(&order(|spec| spec.painting.model = Some("broken".to_owned()))).await;
     let Err(EngineError::Rejected { message, remedy: Some(_) }) = outcome else { panic!("{outcome:?}") };
     assert!(message.contains("key_norm"), "{message}");
-    studio.make(&spec(|_| {})).await.unwrap();
+    studio.make(&order(|_| {})).await.unwrap();
 }
 
 #[tokio::test]
@@ -77,16 +77,16 @@ async fn a_model_that_kills_the_library_is_a_crash_with_the_reason() {
     let mut studio = Studio::open().await;
     // As many numbers in another shape: only the library can tell, and it divides by zero over it.
     studio.add_broken_model("\"shape\":[128,32]", "\"shape\":[64, 64]");
-    let outcome = studio.make(&spec(|spec| spec.model = Some("broken".to_owned()))).await;
+    let outcome = studio.make(&order(|spec| spec.painting.model = Some("broken".to_owned()))).await;
     let Err(EngineError::Crashed { message }) = outcome else { panic!("{outcome:?}") };
     assert!(message.contains("while it loaded the model: killed by signal 8 (SIGFPE)"), "{message}");
-    studio.make(&spec(|_| {})).await.unwrap();
+    studio.make(&order(|_| {})).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_model_that_is_not_there_is_rejected_with_those_that_are() {
     let mut studio = Studio::open().await;
-    let outcome = studio.make(&spec(|spec| spec.model = Some("smok".to_owned()))).await;
+    let outcome = studio.make(&order(|spec| spec.painting.model = Some("smok".to_owned()))).await;
     let Err(EngineError::Rejected { message, remedy: Some(remedy) }) = outcome else { panic!("{outcome:?}") };
     assert!(message.contains("smok"), "{message}");
     assert!(remedy.contains("smoke"), "{remedy}");
@@ -95,8 +95,8 @@ async fn a_model_that_is_not_there_is_rejected_with_those_that_are() {
 #[tokio::test]
 async fn a_prompt_with_a_zero_byte_is_rejected() {
     let mut studio = Studio::open().await;
-    let outcome = studio.make(&spec(|spec| spec.prompt = "a\0b".to_owned())).await;
+    let outcome = studio.make(&order(|spec| spec.painting.prompt = "a\0b".to_owned())).await;
     assert!(matches!(outcome, Err(EngineError::Rejected { .. })), "{outcome:?}");
     let attempt = Attempt::new();
-    assert!(studio.engine.generate(&spec(|_| {}), &attempt.run).await.is_ok(), "the engine goes on");
+    assert!(studio.engine.generate(&order(|_| {}), &attempt.run).await.is_ok(), "the engine goes on");
 }

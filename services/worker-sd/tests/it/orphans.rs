@@ -11,7 +11,7 @@ use std::{
 use contract::event::Phase;
 use worker::Engine as _;
 
-use crate::studio::{Attempt, pid, spec, start_engine, wait_until_gone};
+use crate::studio::{Attempt, order, pid, start_engine, wait_until_gone};
 
 /// Set in the process that plays the worker.
 const WORKER: &str = "WORKER_SD_TEST_WORKER";
@@ -42,7 +42,7 @@ fn a_killed_worker_leaves_no_engine_behind() {
 async fn be_the_worker(models: &Path) {
     let mut engine = start_engine(models).await;
     let mut attempt = Attempt::new();
-    let long = spec(|spec| (spec.steps, spec.width, spec.height) = (150, 512, 512));
+    let long = order(|spec| (spec.painting.steps, spec.width, spec.height) = (150, 512, 512));
     engine.load(&long, &attempt.run).await.unwrap();
     let child = engine.process_id().unwrap();
     let saying = async {

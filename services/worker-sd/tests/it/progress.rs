@@ -3,18 +3,18 @@
 use contract::event::Phase;
 use worker::{Engine as _, engine::StepReport};
 
-use crate::studio::{Attempt, Studio, spec};
+use crate::studio::{Attempt, Studio, order};
 
 #[tokio::test]
 async fn the_phases_come_in_order_and_every_step_is_counted() {
     let mut studio = Studio::open().await;
     let mut attempt = Attempt::new();
-    let spec = spec(|spec| (spec.steps, spec.batch_count) = (5, 2));
-    studio.engine.load(&spec, &attempt.run).await.unwrap();
+    let order = order(|spec| (spec.painting.steps, spec.painting.batch_count) = (5, 2));
+    studio.engine.load(&order, &attempt.run).await.unwrap();
     let loading = attempt.steps();
     assert!(loading.iter().any(|report| report.step > 0), "{loading:?}");
     assert!(loading.iter().all(|report| report.phase == Phase::Loading), "{loading:?}");
-    studio.engine.generate(&spec, &attempt.run).await.unwrap();
+    studio.engine.generate(&order, &attempt.run).await.unwrap();
     let reports = attempt.steps();
     let phases: Vec<_> = reports.iter().map(|report| report.phase).collect();
     assert!(phases.is_sorted(), "{phases:?}");
@@ -29,10 +29,10 @@ async fn the_phases_come_in_order_and_every_step_is_counted() {
 async fn previews_are_small_jpegs_of_the_picture_to_come() {
     let mut studio = Studio::open().await;
     let mut attempt = Attempt::new();
-    let spec = spec(|spec| spec.steps = 20);
-    studio.engine.load(&spec, &attempt.run).await.unwrap();
+    let order = order(|spec| spec.painting.steps = 20);
+    studio.engine.load(&order, &attempt.run).await.unwrap();
     assert!(!attempt.reports.preview.has_changed().unwrap(), "the load shows nothing");
-    studio.engine.generate(&spec, &attempt.run).await.unwrap();
+    studio.engine.generate(&order, &attempt.run).await.unwrap();
     let preview = attempt.reports.preview.borrow_and_update().clone().unwrap();
     assert!((1..=20).contains(&preview.step));
     let picture = image::load_from_memory_with_format(&preview.jpeg, image::ImageFormat::Jpeg).unwrap();
@@ -43,13 +43,13 @@ async fn previews_are_small_jpegs_of_the_picture_to_come() {
 async fn the_second_picture_pays_for_no_load() {
     let mut studio = Studio::open().await;
     assert!(studio.engine.resident_models().is_empty());
-    studio.make(&spec(|_| {})).await.unwrap();
+    studio.make(&order(|_| {})).await.unwrap();
     assert_eq!(studio.engine.resident_models(), ["smoke"]);
     let child = studio.engine.process_id();
     let mut attempt = Attempt::new();
-    studio.engine.load(&spec(|spec| spec.seed = Some(2)), &attempt.run).await.unwrap();
+    studio.engine.load(&order(|spec| spec.painting.seed = Some(2)), &attempt.run).await.unwrap();
     assert_eq!(attempt.steps(), [], "a load was reported");
-    studio.engine.generate(&spec(|spec| spec.seed = Some(2)), &attempt.run).await.unwrap();
+    studio.engine.generate(&order(|spec| spec.painting.seed = Some(2)), &attempt.run).await.unwrap();
     assert!(attempt.steps().iter().all(|report| report.phase != Phase::Loading));
     assert_eq!(studio.engine.process_id(), child);
 }
@@ -60,10 +60,10 @@ async fn the_engine_says_what_it_is_and_gives_its_memory_back() {
     let description = studio.engine.describe();
     assert!(description.name.starts_with("stable-diffusion.cpp of diffusion-rs-sys 0."), "{description:?}");
     assert!(!description.device.is_empty());
-    studio.make(&spec(|_| {})).await.unwrap();
+    studio.make(&order(|_| {})).await.unwrap();
     let child = studio.engine.process_id().unwrap();
     studio.engine.unload().await;
     crate::studio::wait_until_gone(child);
     assert!(studio.engine.resident_models().is_empty());
-    studio.make(&spec(|_| {})).await.unwrap();
+    studio.make(&order(|_| {})).await.unwrap();
 }

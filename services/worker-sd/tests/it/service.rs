@@ -48,7 +48,13 @@ impl Place {
 
     async fn publish(&self, prompt: &str) -> JobId {
         let spec = spec(|spec| spec.prompt = prompt.to_owned());
-        let job = QueuedJob { id: JobId::new(), spec, submitted_at: OffsetDateTime::UNIX_EPOCH, traceparent: None };
+        let job = QueuedJob {
+            id: JobId::new(),
+            spec,
+            inputs: Vec::new(),
+            submitted_at: OffsetDateTime::UNIX_EPOCH,
+            traceparent: None,
+        };
         let id = job.id;
         let publication = Publication {
             model: job.spec.model().unwrap().to_owned(),

@@ -17,7 +17,7 @@ use rustix::{
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use worker::{
-    Engine as _, EngineError, Picture, Run,
+    Engine as _, EngineError, Order, Picture, Run,
     engine::{Reports, StepReport},
 };
 use worker_sd::sd::{SdEngine, Settings};
@@ -47,10 +47,10 @@ impl Studio {
     }
 
     /// Runs a job as a worker does.
-    pub(crate) async fn make(&mut self, spec: &JobSpec) -> Result<Vec<Picture>, EngineError> {
+    pub(crate) async fn make(&mut self, order: &Order) -> Result<Vec<Picture>, EngineError> {
         let attempt = Attempt::new();
-        self.engine.load(spec, &attempt.run).await?;
-        self.engine.generate(spec, &attempt.run).await
+        self.engine.load(order, &attempt.run).await?;
+        self.engine.generate(order, &attempt.run).await
     }
 
     /// Adds a model `broken`: that of `smoke`, with a part of the diffusion model's header replaced by another as long.
@@ -87,14 +87,15 @@ pub(crate) async fn start_engine(models: &Path) -> SdEngine {
     SdEngine::start(settings).await.unwrap()
 }
 
-/// Returns the spec of a small picture, changed as the test likes.
-pub(crate) fn spec(change: impl FnOnce(&mut TextToImage)) -> JobSpec {
+/// Returns the order of a small picture, changed as the test likes.
+pub(crate) fn order(change: impl FnOnce(&mut TextToImage)) -> Order {
     let mut spec: TextToImage = serde_json::from_value(serde_json::json!({
         "prompt": "a lake", "model": "smoke", "width": 64, "height": 64, "steps": 4, "cfg_scale": 1.0, "seed": 1,
     }))
     .unwrap();
     change(&mut spec);
-    JobSpec::TextToImage(spec)
+    let (width, height) = (spec.width, spec.height);
+    Order::without_pictures(JobSpec::TextToImage(spec), width, height)
 }
 
 /// Kills a process, as the kernel does when memory runs out.

@@ -1,0 +1,8 @@
+-- Which assets a job takes, in the order of its spec. What the job makes descends from them.
+CREATE TABLE job_inputs (
+    job_id BLOB NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    asset_id BLOB NOT NULL,
+    PRIMARY KEY (job_id, place)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_inputs_by_asset ON job_inputs (asset_id);
