@@ -10,7 +10,7 @@ use testkit::valkey::TestValkey;
 use time::OffsetDateTime;
 use tokio::process::{Child, Command};
 
-use crate::studio::{LIMIT, pid, program, spec};
+use crate::studio::{LIMIT, order, pid, program};
 
 const LEASE: Duration = Duration::from_secs(1);
 const BLOCK: Duration = Duration::from_millis(100);
@@ -47,7 +47,7 @@ impl Place {
     }
 
     async fn publish(&self, prompt: &str) -> JobId {
-        let spec = spec(|spec| spec.prompt = prompt.to_owned());
+        let spec = order(|spec| spec.painting.prompt = prompt.to_owned()).spec;
         let job = QueuedJob {
             id: JobId::new(),
             spec,
