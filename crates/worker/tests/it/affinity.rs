@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use contract::event::Phase;
-use worker::{Engine, EngineDescription, EngineError, Picture, Run, ScriptedEngine, Settings};
+use worker::{Engine, EngineDescription, EngineError, Order, Picture, Run, ScriptedEngine, Settings};
 
 use crate::scene::{Scene, job_for, settings};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contract::{event::Phase, job::FailureCode, spec::WorkerKind};
 use queue::Outcome;
-use worker::{Engine, EngineDescription, EngineError, Picture, Run, ScriptedEngine, Settings};
+use worker::{Engine, EngineDescription, EngineError, Order, Picture, Run, ScriptedEngine, Settings};
 
 use crate::scene::{Scene, job, job_for, settings};
 
