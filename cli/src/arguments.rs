@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use url::Url;
 
-use crate::{cancel, keys, list, retry, show, submit, watch};
+use crate::{cancel, clear, keys, list, pause, place, retry, show, submit, watch};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -48,6 +48,14 @@ pub(crate) enum Command {
     Cancel(cancel::Options),
     /// Gives jobs that failed, died or were cancelled another life.
     Retry(retry::Options),
+    /// Puts a waiting job before or behind the others.
+    Move(place::Options),
+    /// Keeps everything new from the workers. What runs goes on, and jobs are accepted all the same.
+    Pause(pause::Options),
+    /// Lets the workers have jobs again.
+    Resume(pause::Options),
+    /// Deletes the records of jobs that have ended. The pictures stay.
+    Clear(clear::Options),
     /// Makes, lists and revokes API keys.
     #[command(subcommand)]
     Keys(keys::Command),

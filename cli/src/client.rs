@@ -8,11 +8,12 @@ use std::time::Duration;
 use contract::{
     JobId, KeyId,
     asset::AssetRef,
-    job::{Attempt, Job},
+    control::{ChangedJobs, ChooseQueue, ClearJobs, RetryJobs},
+    job::{Attempt, Job, MoveJob},
     key::{ApiKey, CreatedKey, NewKey},
     model::Model,
     page::Page,
-    system::System,
+    system::{QueueDepth, System},
     worker::Worker,
 };
 use reqwest::{Method, RequestBuilder, header::AUTHORIZATION};
@@ -102,6 +103,36 @@ impl Client {
     /// Gives a job that has ended another life.
     pub(crate) async fn retry_job(&self, id: JobId) -> Result<Job, Error> {
         self.read(self.request(Method::POST, &["api", "jobs", &id.to_string(), "retry"])).await
+    }
+
+    /// Puts a waiting job before or behind the others.
+    pub(crate) async fn move_job(&self, id: JobId, to: &MoveJob) -> Result<Job, Error> {
+        self.read(self.request(Method::POST, &["api", "jobs", &id.to_string(), "move"]).json(to)).await
+    }
+
+    /// Gives many ended jobs another life.
+    pub(crate) async fn retry_jobs(&self, which: &RetryJobs) -> Result<ChangedJobs, Error> {
+        self.read(self.request(Method::POST, &["api", "jobs", "retry"]).json(which)).await
+    }
+
+    /// Deletes the records of ended jobs.
+    pub(crate) async fn clear_jobs(&self, which: &ClearJobs) -> Result<ChangedJobs, Error> {
+        self.read(self.request(Method::POST, &["api", "jobs", "clear"]).json(which)).await
+    }
+
+    /// Returns how much waits and runs, by kind of worker.
+    pub(crate) async fn list_queues(&self) -> Result<Page<QueueDepth>, Error> {
+        self.read(self.request(Method::GET, &["api", "queue"])).await
+    }
+
+    /// Keeps everything new from workers.
+    pub(crate) async fn pause_queue(&self, which: &ChooseQueue) -> Result<Page<QueueDepth>, Error> {
+        self.read(self.request(Method::POST, &["api", "queue", "pause"]).json(which)).await
+    }
+
+    /// Lets workers have jobs again.
+    pub(crate) async fn resume_queue(&self, which: &ChooseQueue) -> Result<Page<QueueDepth>, Error> {
+        self.read(self.request(Method::POST, &["api", "queue", "resume"]).json(which)).await
     }
 
     /// Returns the bytes of a stored file.

@@ -12,7 +12,7 @@ use crate::{
     client::{Client, Error},
     exit::Exit,
     output::Output,
-    words,
+    pause, words,
 };
 
 const SUBJECT_LETTERS: usize = 48;
@@ -53,6 +53,14 @@ pub(crate) async fn list(client: &Client, options: &Options, output: Output) -> 
     #[allow(clippy::disallowed_methods, reason = "shown to a person, decides nothing")]
     let now = OffsetDateTime::now_utc();
     output.result(&page, |page| table(page, now));
+    // Who sees jobs wait wants to know that. An older server cannot say, and the list is no worse for it.
+    if page.data.iter().any(|job| job.state == JobState::Queued)
+        && !output.is_json()
+        && let Ok(queues) = client.list_queues().await
+        && let Some(notice) = pause::notice(&queues.data)
+    {
+        output.note(&notice);
+    }
     Ok(Exit::Done)
 }
 

@@ -1,9 +1,10 @@
-//! `atelier`: submit, watch, list, show, cancel, retry, keys, doctor.
+//! `atelier`: submit, watch, list, show, cancel, retry, move, pause, resume, clear, keys, doctor.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod arguments;
 mod cancel;
+mod clear;
 mod client;
 mod doctor;
 mod download;
@@ -11,6 +12,8 @@ mod exit;
 mod keys;
 mod list;
 mod output;
+mod pause;
+mod place;
 mod progress;
 mod retry;
 mod show;
@@ -50,6 +53,10 @@ async fn run(arguments: Arguments, output: Output) -> Result<Exit, client::Error
         Command::Show(options) => show::show(&client, &options, output).await,
         Command::Cancel(options) => cancel::cancel(&client, &options, output).await,
         Command::Retry(options) => retry::retry(&client, &options, output).await,
+        Command::Move(options) => place::move_job(&client, &options, output).await,
+        Command::Pause(options) => pause::pause(&client, &options, output).await,
+        Command::Resume(options) => pause::resume(&client, &options, output).await,
+        Command::Clear(options) => clear::clear(&client, &options, output).await,
         Command::Keys(command) => keys::keys(&client, command, output).await,
         Command::Doctor => doctor::doctor(&client, output).await,
     }

@@ -42,6 +42,7 @@ fn describe(client: &Client, shown: &Shown) -> String {
         format!("  priority   {:?}", job.priority).to_lowercase(),
         format!("  attempts   {} of {}", job.attempts, job.max_attempts),
     ];
+    lines.extend(job.position.map(|position| format!("  waits      {}", words::place(position))));
     if job.cancel_requested && !job.state.is_end() {
         lines.push("  somebody asked for its end".into());
     }

@@ -101,7 +101,7 @@ impl Sight for Screen {
         }
     }
 
-    fn trouble(&mut self, text: &str) {
+    fn aside(&mut self, text: &str) {
         if let Some(view) = &self.view {
             view.aside(text);
         }

@@ -48,6 +48,21 @@ pub(crate) fn problem(problem: &Problem) -> String {
     lines.join("\n")
 }
 
+/// Returns the place of a waiting job, from 1.
+pub(crate) fn place(position: u64) -> String {
+    if position == 1 {
+        return "next in line".into();
+    }
+    let ending = match (position % 10, position % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{position}{ending} in line")
+}
+
 /// Returns why a job failed, and what to do.
 pub(crate) fn failure(failure: &Failure) -> String {
     match &failure.remedy {
@@ -154,6 +169,12 @@ mod tests {
         assert_eq!(span(Duration::minutes(150)), "2 h");
         assert_eq!(span(Duration::days(3)), "3 days");
         assert_eq!(span(Duration::seconds(-1)), "0.00 s");
+    }
+
+    #[test]
+    fn a_place_in_line_is_said_as_people_say_it() {
+        let said = [1, 2, 3, 4, 11, 12, 13, 21, 101, 111].map(|position| place(position).replace(" in line", ""));
+        assert_eq!(said, ["next", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "101st", "111th"]);
     }
 
     #[test]

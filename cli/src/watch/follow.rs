@@ -9,7 +9,10 @@ use contract::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::client::{Client, Error};
+use crate::{
+    client::{Client, Error},
+    pause, words,
+};
 
 /// How long a server may be away before we give up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -24,7 +27,8 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(20);
 /// Who is shown what happens.
 pub(super) trait Sight {
     fn event(&mut self, event: &JobEvent);
-    fn trouble(&mut self, text: &str);
+    /// Something that is no event.
+    fn aside(&mut self, text: &str);
 }
 
 /// How the following ended.
@@ -38,6 +42,7 @@ pub(super) enum Followed {
 /// Follows a job to its end: the ledger first, for what was missed, then the stream for as long as it holds.
 pub(super) async fn follow(client: &Client, id: JobId, sight: &mut impl Sight) -> Result<Followed, Error> {
     let mut resume: Option<String> = None;
+    let mut said = None;
     let mut pause = FIRST_PAUSE;
     let mut away_since: Option<Instant> = None;
     loop {
@@ -45,8 +50,9 @@ pub(super) async fn follow(client: &Client, id: JobId, sight: &mut impl Sight) -
             Ok(job) if job.state.is_end() => return Ok(Followed::Ended(Box::new(job))),
             Ok(job) => {
                 if away_since.take().is_some() {
-                    sight.trouble("the server is back");
+                    sight.aside("the server is back");
                 }
+                say_why_it_waits(client, &job, &mut said, sight).await;
                 match listen(client, id, &mut resume, sight).await {
                     Heard::End => {
                         if let Some(job) = settle(client, id).await? {
@@ -60,7 +66,7 @@ pub(super) async fn follow(client: &Client, id: JobId, sight: &mut impl Sight) -
             }
             Err(error) if is_away(&error) => {
                 let since = *away_since.get_or_insert_with(|| {
-                    sight.trouble("the server does not answer; trying again");
+                    sight.aside("the server does not answer; trying again");
                     Instant::now()
                 });
                 if since.elapsed() > PATIENCE {
@@ -71,6 +77,21 @@ pub(super) async fn follow(client: &Client, id: JobId, sight: &mut impl Sight) -
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Says how many are before a waiting job, and that the queue is paused where it is; once, until it changes.
+async fn say_why_it_waits(client: &Client, job: &Job, said: &mut Option<String>, sight: &mut impl Sight) {
+    let Some(position) = job.position else { return };
+    let mut text = words::place(position);
+    // An older server cannot say, and watching is no worse for it.
+    if let Ok(mut queues) = client.list_queues().await {
+        queues.data.retain(|queue| queue.worker_kind == job.kind.worker_kind());
+        text.extend(pause::notice(&queues.data).map(|notice| format!("; {notice}")));
+    }
+    if said.as_ref() != Some(&text) {
+        sight.aside(&text);
+        *said = Some(text);
     }
 }
 

@@ -4,6 +4,7 @@
 //! So: add, never rename or re-use; a new field has `#[serde(default)]`; golden files in `tests/golden/` keep every form.
 
 pub mod asset;
+pub mod control;
 pub mod engine;
 pub mod event;
 pub mod id;

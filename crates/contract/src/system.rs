@@ -60,4 +60,7 @@ pub struct QueueDepth {
     pub running: u64,
     /// Seconds that the oldest waiting job has waited.
     pub oldest_queued_s: u64,
+    /// Whether these workers get nothing new until somebody resumes the queue. What runs goes on.
+    #[serde(default)]
+    pub is_paused: bool,
 }

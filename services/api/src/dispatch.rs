@@ -9,10 +9,12 @@
 //! Each is a loop that no error ends. While Valkey is away they wait for it; SQL goes on taking and showing jobs.
 
 mod ageing;
+mod ended;
 mod fair;
 mod keeper;
 mod metrics;
 mod outage;
+mod pausing;
 mod projector;
 mod pump;
 mod reconcile;
@@ -34,6 +36,7 @@ use queue::{Cancelled, Queue};
 use tokio::{sync::broadcast, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::outage::Trouble;
 use self::shared::Shared;
 use crate::{
     db::{self, CancelRequest, Db, MoveRequest, RetryRequest},

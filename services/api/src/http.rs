@@ -9,6 +9,7 @@ mod body;
 mod cross_origin;
 mod docs;
 pub(crate) mod document;
+mod ended;
 mod events;
 mod finish;
 mod health;
@@ -19,6 +20,7 @@ mod json;
 mod keys;
 mod metrics;
 mod models;
+mod pause;
 mod problem;
 mod query;
 mod schema;
@@ -77,7 +79,7 @@ impl std::ops::Deref for Api {
 impl Api {
     pub(crate) fn new(parts: Parts) -> anyhow::Result<Self> {
         let config = &parts.config;
-        let bodies = ["MoveJob", "NewKey", "UploadAsset"].into_iter();
+        let bodies = ["ChooseQueue", "ClearJobs", "MoveJob", "NewKey", "RetryJobs", "UploadAsset"].into_iter();
         let schemas = bodies.chain(JobKind::ALL.iter().map(|kind| contract::spec::schema::name(*kind)));
         Ok(Self {
             schemas: Schemas::compile(&document::DOCUMENT, schemas)?,
@@ -97,6 +99,8 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(jobs::retry_job))
         .routes(routes!(jobs::move_job))
         .routes(routes!(jobs::list_attempts))
+        .routes(routes!(ended::clear_jobs))
+        .routes(routes!(ended::retry_jobs))
         .routes(routes!(events::follow_job))
         .routes(routes!(events::follow_all))
         .routes(routes!(socket::open_socket))
@@ -104,6 +108,9 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(assets::download::download_asset, assets::download::look_at_asset))
         .routes(routes!(models::list_models))
         .routes(routes!(workers::list_workers))
+        .routes(routes!(pause::list_queues))
+        .routes(routes!(pause::pause_queue))
+        .routes(routes!(pause::resume_queue))
         .routes(routes!(system::load_system))
         .routes(routes!(keys::list_keys, keys::create_key))
         .routes(routes!(keys::delete_key))

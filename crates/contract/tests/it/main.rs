@@ -9,10 +9,11 @@ use std::{collections::BTreeSet, fs, path::Path};
 use contract::{
     engine::{Command, Line, ModelFiles},
     event::{JobChange, JobEvent},
-    job::QueuedJob,
+    job::{Job, QueuedJob},
     preview::Preview,
     problem::Problem,
     result::JobResult,
+    system::QueueDepth,
     worker::Worker,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -60,6 +61,8 @@ fn tags<T: Serialize>(forms: &[T], tag: impl Fn(&Value) -> &Value) -> BTreeSet<S
 
 #[test]
 fn entries_of_every_age_can_be_read() {
+    check::<Job>("job");
+    check::<QueueDepth>("queue_depth");
     check::<QueuedJob>("queued_job");
     check::<JobResult>("job_result");
     check::<Worker>("worker");

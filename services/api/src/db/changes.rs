@@ -56,7 +56,7 @@ const CANCEL: &str = concat!(
     job_columns!()
 );
 
-const RETRY: &str = concat!(
+pub(super) const RETRY: &str = concat!(
     "UPDATE jobs SET state = 'queued', generation = generation + 1, attempts = 0, crashes = 0, is_running = FALSE, \
         cancel_requested = FALSE, rank = priority, placed = 0, position = $2, run_at = $2, ranked_at = $2, \
         result = NULL, failure = NULL, published_at = NULL, started_at = NULL, ended_at = NULL \

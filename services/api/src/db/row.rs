@@ -54,6 +54,7 @@ impl TryFrom<JobRow> for Job {
             submitted_at: from_micros(row.submitted_at)?,
             started_at: row.started_at.map(from_micros).transpose()?,
             ended_at: row.ended_at.map(from_micros).transpose()?,
+            position: None,
             progress: None,
             result: row.result.map(|text| from_json("the result of a job", &text)).transpose()?,
             failure: row.failure.map(|text| from_json("the failure of a job", &text)).transpose()?,

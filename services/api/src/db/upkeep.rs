@@ -10,6 +10,7 @@ use super::{
     Db, Error,
     connection::{Value, placeholders, values},
     jobs::add_turn,
+    pause::is_paused,
 };
 
 /// SQLite takes at most 32,766 values in a statement, and planning long lists is slow.
@@ -79,7 +80,11 @@ impl Db {
     /// Moves up one priority whoever has waited longest in each line that was not served since `before`.
     /// One job of a line at a time: a long queue must not turn urgent as a whole.
     pub(crate) async fn promote_starving(&self, before: i64, now: i64) -> Result<Vec<Promoted>, Error> {
-        let sql = "SELECT worker_kind, rank, owner FROM turns WHERE rank > 0 AND served_at <= $1";
+        // Nobody is served while the queue is paused, which is nobody's disadvantage.
+        let sql = concat!(
+            "SELECT worker_kind, rank, owner FROM turns WHERE rank > 0 AND served_at <= $1 AND NOT ",
+            is_paused!("worker_kind")
+        );
         let lines: Vec<(String, i64, String)> = self.fetch_all("look who was not served", sql, values![before]).await?;
         let mut promoted = Vec::new();
         for (worker_kind, rank, owner) in &lines {

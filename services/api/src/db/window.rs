@@ -11,6 +11,7 @@ use super::{
     Db, Error,
     assets::inputs,
     connection::{Value, Writing, values},
+    pause::is_paused,
     row::{count, from_json, from_micros, generation, to_json},
 };
 
@@ -28,6 +29,9 @@ pub(crate) struct Waiting {
     /// -1 moved to the front, 0 in its fair turn, 1 moved to the back.
     pub(crate) placed: i64,
     pub(crate) position: i64,
+    /// Whether its workers get nothing new; only the window says so.
+    #[sqlx(default)]
+    pub(crate) is_paused: bool,
 }
 
 /// Somebody who has, or had, jobs of a kind and rank in line.
@@ -70,14 +74,19 @@ struct MarkedRow {
 impl Db {
     /// Lists the published jobs that no worker has taken.
     pub(crate) async fn list_window(&self) -> Result<Vec<Waiting>, Error> {
-        let sql = "SELECT id, generation, worker_kind, rank, owner, placed, position FROM jobs \
-                   WHERE state = 'published' AND NOT is_running";
+        let sql = concat!(
+            "SELECT id, generation, worker_kind, rank, owner, placed, position, ",
+            is_paused!("worker_kind"),
+            " AS is_paused FROM jobs WHERE state = 'published' AND NOT is_running"
+        );
         self.fetch_all("list the window", sql, &[]).await
     }
 
-    /// Lists all turns.
+    /// Lists all turns of workers that are not paused.
     pub(crate) async fn list_turns(&self) -> Result<Vec<Turn>, Error> {
-        self.fetch_all("list the turns", "SELECT worker_kind, rank, owner, served_at FROM turns", &[]).await
+        let sql =
+            concat!("SELECT worker_kind, rank, owner, served_at FROM turns WHERE NOT ", is_paused!("worker_kind"));
+        self.fetch_all("list the turns", sql, &[]).await
     }
 
     /// Lists the first jobs in line of each of these turns: so many of each, however many wait.
@@ -119,11 +128,15 @@ impl Db {
         let mut marked = Vec::with_capacity(ids.len());
         let mut served = Vec::new();
         for (place, id) in in_order {
-            let sql = "UPDATE jobs SET state = 'published', generation = generation + 1, is_running = FALSE, \
-                          published_at = $2 \
-                       WHERE id = $1 AND state = 'queued' \
-                       RETURNING id, worker_kind, rank, owner, generation, model, spec, traceparent, submitted_at, \
-                          attempts, max_attempts, cancel_requested";
+            // Between the plan and now, somebody may have paused the queue.
+            let sql = concat!(
+                "UPDATE jobs SET state = 'published', generation = generation + 1, is_running = FALSE, \
+                    published_at = $2 \
+                 WHERE id = $1 AND state = 'queued' AND NOT ",
+                is_paused!("worker_kind"),
+                " RETURNING id, worker_kind, rank, owner, generation, model, spec, traceparent, submitted_at, \
+                    attempts, max_attempts, cancel_requested"
+            );
             let Some(row) = tx.fetch_optional::<MarkedRow>(sql, values![id, now]).await? else { continue };
             served.push((row.worker_kind.clone(), row.rank, row.owner.clone(), now.saturating_add(place)));
             match Marked::try_from(row) {

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 /// Why a step of the dispatch did not come to its end.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     #[error(transparent)]
     Db(#[from] crate::db::Error),
     #[error(transparent)]

@@ -14,6 +14,7 @@ use super::{
     fair,
     metrics::Step,
     outage::{Pause, Trouble},
+    pausing,
     shared::Shared,
 };
 use crate::{
@@ -76,6 +77,7 @@ async fn step(shared: &Shared) -> Result<bool, Trouble> {
     let _window = shared.window.lock().await;
     let room = shared.room();
     let window = db.list_window().await?;
+    pausing::take_back_paused(shared, &window).await?;
     let turns = fair::promising(&window, db.list_turns().await?, &room);
     let now = shared.now();
     let heads = db.list_heads(&turns, room.per_owner, now).await?;

@@ -32,6 +32,8 @@ pub(crate) const SOCKET: &str = "/ws";
 const CONFIGURED: &str = "ATELIER_API_KEY";
 /// Paths below which only administrators may do anything.
 const ADMIN: &str = "/api/keys";
+/// What only administrators may do, because it concerns the jobs of everybody.
+const ADMIN_ACTIONS: &[&str] = &["/api/queue/pause", "/api/queue/resume", "/api/jobs/clear", "/api/jobs/retry"];
 
 /// Whose request this is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +59,7 @@ fn needed(method: &Method, path: Option<&str>) -> Needed {
         Some(path) if PUBLIC.contains(&path) => Needed::Nothing,
         Some(path) if is_read && PUBLIC_ON_LOOPBACK.contains(&path) => Needed::NothingOnLoopback,
         Some(path) if path == ADMIN || path.starts_with("/api/keys/") => Needed::Key(Scope::Admin),
+        Some(path) if ADMIN_ACTIONS.contains(&path) => Needed::Key(Scope::Admin),
         _ if is_read => Needed::Key(Scope::Read),
         _ => Needed::Key(Scope::Submit),
     }
@@ -208,6 +211,8 @@ mod tests {
         assert_eq!(needed(&Method::DELETE, Some("/api/new/{id}")), Needed::Key(Scope::Submit));
         assert_eq!(needed(&Method::GET, Some("/api/keys")), Needed::Key(Scope::Admin));
         assert_eq!(needed(&Method::DELETE, Some("/api/keys/{id}")), Needed::Key(Scope::Admin));
+        assert_eq!(needed(&Method::POST, Some("/api/queue/pause")), Needed::Key(Scope::Admin));
+        assert_eq!(needed(&Method::GET, Some("/api/queue")), Needed::Key(Scope::Read));
         assert_eq!(needed(&Method::GET, None), Needed::Key(Scope::Read));
     }
 }

@@ -18,10 +18,19 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Reads a body that must be JSON.
 pub(crate) async fn read_json(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Error> {
     if !is_json(headers) {
-        let detail = "the body must be JSON: send it with the header Content-Type: application/json";
-        return Err(Error::new(ProblemCode::UnsupportedMediaType, detail));
+        return Err(not_json());
     }
     read(headers, body, limit_bytes).await
+}
+
+/// Reads a body that must be JSON, or be left out, which means `{}`.
+pub(crate) async fn read_optional_json(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Error> {
+    if is_json(headers) {
+        let whole = read(headers, body, limit_bytes).await?;
+        return Ok(if whole.is_empty() { Bytes::from_static(b"{}") } else { whole });
+    }
+    // Who says nothing need not say what it is.
+    if read(headers, body, 0).await.is_ok() { Ok(Bytes::from_static(b"{}")) } else { Err(not_json()) }
 }
 
 /// Returns whether the content type says JSON.
@@ -34,6 +43,11 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
 pub(crate) fn media_type(headers: &HeaderMap) -> String {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn not_json() -> Error {
+    let detail = "the body must be JSON: send it with the header Content-Type: application/json";
+    Error::new(ProblemCode::UnsupportedMediaType, detail)
 }
 
 async fn read(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Error> {

@@ -65,16 +65,25 @@ pub(crate) fn page(query: &mut Query) -> (Option<Cursor>, u32) {
     (query.parsed("cursor"), query.number("limit", 1, MOST_PAGE_ROWS).unwrap_or(PAGE_ROWS))
 }
 
-/// Returns a job.
+/// Returns a job; while it waits, with its place in line.
 #[utoipa::path(get, path = "/api/jobs/{id}", tag = "jobs",
     params(("id" = JobId, Path, description = "Which job.")),
     responses((status = 200, description = "The job.", body = Job)))]
 pub(crate) async fn load_job(State(api): State<Arc<Api>>, Id(id): Id<JobId>) -> Result<Json<Job>, Error> {
     let mut job = api.db.find_job(id).await?.ok_or_else(|| no_job(id))?;
+    fill_in_position(&api, &mut job).await?;
     if api.dispatch.queue_away_for().is_none() {
         fill_in_progress(&api.queue, std::slice::from_mut(&mut job)).await;
     }
     Ok(Json(job))
+}
+
+/// Adds the place in line. It is counted afresh each time: what others do changes it.
+async fn fill_in_position(api: &Api, job: &mut Job) -> Result<(), Error> {
+    if job.state == JobState::Queued {
+        job.position = api.db.queue_position(job.id).await?.map(|ahead| ahead + 1);
+    }
+    Ok(())
 }
 
 /// Cancels a job.
@@ -140,7 +149,10 @@ pub(crate) async fn move_job(
         MoveRequest::NotWaiting(job) => {
             Err(Error::conflict(format!("only waiting jobs can be moved; this one is {}", job.state.as_str())))
         }
-        MoveRequest::Moved(job) => Ok(Json(job)),
+        MoveRequest::Moved(mut job) => {
+            fill_in_position(&api, &mut job).await?;
+            Ok(Json(job))
+        }
     }
 }
 

@@ -25,6 +25,7 @@ struct Metrics {
     queued: IntGaugeVec,
     running: IntGaugeVec,
     oldest_queued_s: IntGaugeVec,
+    is_paused: IntGaugeVec,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
@@ -36,6 +37,7 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         queued: register(by_kind("atelier_jobs_queued", "Jobs that wait, in SQL and in Valkey.")),
         running: register(by_kind("atelier_jobs_running", "Jobs that workers have.")),
         oldest_queued_s: register(by_kind("atelier_jobs_oldest_queued_seconds", "Age of the oldest waiting job.")),
+        is_paused: register(by_kind("atelier_queue_paused", "1 while these workers get nothing new.")),
     }
 });
 
@@ -86,4 +88,5 @@ fn show_depth(depth: &QueueDepth) {
     METRICS.queued.with_label_values(&kind).set(number(depth.queued));
     METRICS.running.with_label_values(&kind).set(number(depth.running));
     METRICS.oldest_queued_s.with_label_values(&kind).set(number(depth.oldest_queued_s));
+    METRICS.is_paused.with_label_values(&kind).set(i64::from(depth.is_paused));
 }

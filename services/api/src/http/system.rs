@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use contract::{
-    system::{Check, System, Verdict},
+    system::{Check, QueueDepth, System, Verdict},
     worker::WorkerState,
 };
 use tokio::time::timeout;
@@ -41,6 +41,7 @@ pub(crate) async fn load_system(State(api): State<Arc<Api>>) -> Result<Json<Syst
     // A database that does not answer is reported above; the page itself still appears.
     let queues = timeout(PATIENCE, api.db.queue_depths(api.clock.now())).await;
     let queues = queues.ok().and_then(Result::ok).unwrap_or_default();
+    checks.extend(look_at_queues(&queues));
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Ok(Json(System { version, is_ready, checks, queues, memory_total_mib, memory_available_mib, disk_free_mib }))
 }
@@ -102,6 +103,16 @@ async fn look_at_workers(api: &Api) -> Check {
         Ok(Err(error)) => bad("workers", chain(error), "Start Valkey, or correct ATELIER_VALKEY_URL."),
         Err(_) => bad("workers", "Valkey does not answer.", "Start Valkey, or correct ATELIER_VALKEY_URL."),
     }
+}
+
+/// Says what was paused, which people forget. Nothing needs to be said about a queue that works.
+fn look_at_queues(queues: &[QueueDepth]) -> Option<Check> {
+    let paused = queues.iter().filter(|queue| queue.is_paused);
+    let paused: Vec<_> =
+        paused.map(|queue| format!("{} ({} waiting)", queue.worker_kind.as_str(), queue.queued)).collect();
+    let finding = format!("It is paused: {}.", paused.join(", "));
+    let remedy = "Resume it with `atelier resume` or POST /api/queue/resume when workers shall go on.";
+    (!paused.is_empty()).then(|| warning("queue", finding, remedy))
 }
 
 fn look_at_disk(free_mib: u64) -> Check {

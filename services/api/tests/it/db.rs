@@ -2,9 +2,11 @@
 
 mod assets;
 mod changes;
+mod ended;
 pub(crate) mod ground;
 mod jobs;
 mod keys;
 mod lists;
 mod opening;
 mod order;
+mod pausing;

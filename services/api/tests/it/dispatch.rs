@@ -5,6 +5,7 @@ mod ends;
 mod instances;
 mod order;
 mod outages;
+mod pausing;
 mod recovery;
 mod sweeping;
 mod world;

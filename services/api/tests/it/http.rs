@@ -2,12 +2,14 @@
 
 mod assets;
 mod bad_input;
+mod ended;
 mod events;
 mod forms;
 mod house;
 mod keys;
 mod lists;
 mod operation;
+mod pausing;
 mod picture;
 mod socket;
 mod strangers;

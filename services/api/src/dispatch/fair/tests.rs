@@ -5,7 +5,7 @@ use super::*;
 fn job(owner: &str, position: i64) -> Waiting {
     let id = Uuid::from_u128(u128::try_from(position).unwrap());
     let (worker_kind, owner) = ("sd".to_owned(), owner.to_owned());
-    Waiting { id, generation: 1, worker_kind, rank: 1, owner, placed: 0, position }
+    Waiting { id, generation: 1, worker_kind, rank: 1, owner, placed: 0, position, is_paused: false }
 }
 
 fn turn(owner: &str, served_at: i64) -> Turn {

@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use api::{Server, config::Config};
+use assets::AssetStore;
 use chassis::clock::Clock;
 use contract::{job::Job, problem::Problem, result::JobResult, spec::WorkerKind};
 use queue::{Accepted, Affinity, Consumer, Lease, Queue};
@@ -15,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long anything in a test may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How often a condition that nobody announces is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 pub(crate) struct House {
     pub(crate) valkey: TestValkey,
@@ -92,16 +95,13 @@ impl House {
 
     /// Waits until a job is in a state.
     pub(crate) async fn wait_for(&self, path: &str, field: &str, wanted: &str) -> Value {
-        let look = async {
-            loop {
-                let found: Value = self.get(path).await.json();
-                if found[field] == wanted {
-                    return found;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        timeout(PATIENCE, look).await.unwrap_or_else(|_| panic!("{path} never had {field} = {wanted}"))
+        let what = format!("{path} with {field} = {wanted}");
+        until(&what, async || Some(self.get(path).await.json::<Value>()).filter(|found| found[field] == wanted)).await
+    }
+
+    /// Returns the store of the server's files.
+    pub(crate) fn store(&self) -> AssetStore {
+        AssetStore::open(&format!("file://{}", self.folder.path().join("outputs").display())).unwrap()
     }
 
     /// Returns a worker that the test plays.
@@ -132,6 +132,19 @@ impl House {
     pub(crate) fn begin_to_stop(&self) {
         self.stop.cancel();
     }
+}
+
+/// Looks every few milliseconds, because nobody announces it, until there is something to return.
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 /// Waits for the next job.

@@ -9,7 +9,7 @@ use queue::Accepted;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::house::{House, next_job, send, succeed};
+use super::house::{House, next_job, send, succeed, until};
 use crate::sample::{failure, file, result};
 
 #[tokio::test]
@@ -81,16 +81,8 @@ async fn a_running_job_shows_its_progress_in_the_list_and_alone() {
     let lease = next_job(&mut worker).await;
     lease.report(super::events::progress(5, 20));
     let path = format!("/api/jobs/{}", job.id);
-    let wait = async {
-        loop {
-            let found: Job = house.get(&path).await.json();
-            if found.progress.is_some() {
-                return found;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let found = tokio::time::timeout(super::house::PATIENCE, wait).await.unwrap();
+    let progress = async || Some(house.get(&path).await.json::<Job>()).filter(|found| found.progress.is_some());
+    let found = until("progress", progress).await;
     assert_eq!((found.state, found.attempts, found.progress.unwrap().step), (JobState::Running, 1, 5));
     let page: Page<Job> = house.get("/api/jobs?limit=1").await.json();
     assert_eq!(page.data[0].progress.as_ref().unwrap().steps, 20);
@@ -175,11 +167,6 @@ async fn a_job_that_is_moved_to_the_front_runs_next() {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
     // The window is drawn again with the moved job at its head before a worker looks.
     let mut worker = house.worker().await;
-    let published = async {
-        while house.queue.generations(&[last.id]).await.unwrap()[0].is_none() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(super::house::PATIENCE, published).await.unwrap();
+    until("the moved job", async || house.queue.generations(&[last.id]).await.unwrap()[0]).await;
     assert_eq!(next_job(&mut worker).await.job.id, last.id);
 }

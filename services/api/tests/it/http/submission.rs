@@ -11,7 +11,7 @@ use queue::Accepted;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::house::{Answer, House, next_job, send, succeed};
+use super::house::{Answer, House, next_job, send, succeed, until};
 use crate::sample::{failure, file, result};
 
 const PATH: &str = "/api/workflows/text_to_image";
@@ -136,12 +136,8 @@ async fn whoever_waits_is_answered_when_the_server_stops() {
     let house = House::open().await;
     let request = house.request(Method::POST, PATH).header("prefer", "wait=300").json(&json!({ "prompt": "x" }));
     let waiting = tokio::spawn(send(request));
-    let jobs = async {
-        while house.get("/api/jobs").await.json::<Value>()["data"] == json!([]) {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(super::house::PATIENCE, jobs).await.unwrap();
+    let is_there = async || house.get("/api/jobs").await.json::<Value>()["data"] != json!([]);
+    until("the job", async || is_there().await.then_some(())).await;
     house.begin_to_stop();
     assert_eq!(waiting.await.unwrap().status, StatusCode::ACCEPTED);
     house.stop().await;
