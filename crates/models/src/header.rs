@@ -1,5 +1,6 @@
 //! What the first bytes of a model file say, checked before any C++ sees them.
 
+mod family;
 mod foreign;
 mod ggml_type;
 mod gguf;
@@ -13,7 +14,7 @@ use std::{
     path::Path,
 };
 
-use contract::model::ModelFormat;
+use contract::model::{Family, ModelFormat};
 
 use self::source::Source;
 
@@ -33,6 +34,10 @@ pub struct Header {
     pub architecture: Option<String>,
     /// Whether it is a language model: fine as the text encoder of a picture model, but it paints nothing.
     pub is_language_model: bool,
+    /// What the model is built like, by the names and widths of its tensors.
+    pub family: Family,
+    /// Whether it has tensors of a LoRA or its kin.
+    pub is_lora: bool,
 }
 
 /// Why a model file is refused.

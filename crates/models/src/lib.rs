@@ -3,6 +3,7 @@
 //! ```text
 //! <models_dir>/checkpoints/**/*.safetensors, *.gguf    a model in one file; its id is the path below checkpoints, without ending
 //! <models_dir>/checkpoints/**/*.json                   a model of several files, named by paths relative to the .json
+//! <models_dir>/lora/**, esrgan/**, embeddings/**        what adds to models; ids are paths below the folder, without ending
 //! ```
 //! Every file is judged by its content, here, before any C++ sees it: parsers of model files have been the way into other
 //! servers, and most broken files are downloads that went wrong, which deserves better words than a crash.
@@ -10,4 +11,4 @@
 pub mod header;
 mod library;
 
-pub use library::{Error, Library};
+pub use library::{AddOnFile, Error, Library};

@@ -1,5 +1,6 @@
-//! The models in a folder.
+//! The models in a folder, and what adds to them.
 
+mod add_ons;
 mod files;
 mod memory;
 mod nearest;
@@ -14,29 +15,37 @@ use std::{
 
 use contract::{
     engine::ModelFiles,
-    model::{Model, ModelFormat},
+    model::{AddOn, Family, Model, ModelFormat},
 };
 
-use self::{files::Problem, memory::Memory, scan::Found};
+pub use add_ons::AddOnFile;
+
+use self::{add_ons::AddOns, files::Problem, memory::Memory, scan::Found};
 
 /// No id in a job may be longer.
 const LONGEST_ID_CHARACTERS: usize = 200;
+/// What the files below `checkpoints` are called in errors.
+const NOUN: &str = "model";
 
 /// Why a model cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// There is no such model.
-    #[error("there is no model {id}")]
+    #[error("there is no {noun} {id}")]
     Unknown {
+        /// What it should be: a model, a LoRA, an upscaler, an embedding.
+        noun: &'static str,
         /// What was asked for.
         id: String,
         /// Ids that look like it, the nearest first.
         nearest: Vec<String>,
     },
     /// The model is there, but cannot be used.
-    #[error("the model {id} cannot be used: {problem}")]
+    #[error("the {noun} {id} cannot be used: {problem}")]
     Broken {
+        /// What it should be: a model, a LoRA, an upscaler, an embedding.
+        noun: &'static str,
         /// What was asked for.
         id: String,
         /// Why.
@@ -60,6 +69,9 @@ pub enum Error {
 pub struct Library {
     models_dir: Arc<PathBuf>,
     memory: Arc<Memory>,
+    loras: Arc<AddOns>,
+    upscalers: Arc<AddOns>,
+    embeddings: Arc<AddOns>,
 }
 
 impl Library {
@@ -68,7 +80,13 @@ impl Library {
     pub fn open(models_dir: &Path) -> Self {
         // A path that cannot be made absolute is empty, and an empty folder name is no folder.
         let models_dir = std::path::absolute(models_dir).unwrap_or_else(|_| models_dir.to_owned());
-        Self { models_dir: Arc::new(models_dir), memory: Arc::default() }
+        Self {
+            loras: Arc::new(AddOns::loras(&models_dir)),
+            upscalers: Arc::new(AddOns::upscalers(&models_dir)),
+            embeddings: Arc::new(AddOns::embeddings(&models_dir)),
+            models_dir: Arc::new(models_dir),
+            memory: Arc::default(),
+        }
     }
 
     /// Returns every model, by id. Those that cannot be used say why, and what to do about it.
@@ -84,13 +102,47 @@ impl Library {
     pub fn resolve(&self, id: &str) -> Result<ModelFiles, Error> {
         let models = self.scan()?;
         let Some(found) = models.get(id) else {
-            return Err(Error::Unknown { id: id.to_owned(), nearest: nearest::to(id, models.keys()) });
+            return Err(Error::Unknown { noun: NOUN, id: id.to_owned(), nearest: nearest::to(id, models.keys()) });
         };
-        check_id(id).and_then(|()| self.files(found)).map(|checked| checked.files).map_err(|problem| Error::Broken {
-            id: id.to_owned(),
-            problem: problem.text,
-            remedy: problem.remedy,
-        })
+        let checked = check_id(id).and_then(|()| self.files(found));
+        checked.map(|checked| checked.files).map_err(|problem| broken(NOUN, id, problem))
+    }
+
+    /// Returns what a model is built like; unknown where it is not there or cannot be used.
+    #[must_use]
+    pub fn family(&self, id: &str) -> Family {
+        let models = self.scan().unwrap_or_default();
+        models.get(id).and_then(|found| self.files(found).ok()).map_or(Family::Unknown, |checked| checked.family)
+    }
+
+    /// Returns every LoRA, by id. Those that cannot be used say why.
+    pub fn list_loras(&self) -> Result<Vec<AddOn>, Error> {
+        self.loras.list()
+    }
+
+    /// Returns the checked file of a LoRA. Its name may be given without its folder where no other has it.
+    pub fn resolve_lora(&self, name: &str) -> Result<AddOnFile, Error> {
+        self.loras.resolve(name)
+    }
+
+    /// Returns every upscaler, by id. Those that cannot be used say why.
+    pub fn list_upscalers(&self) -> Result<Vec<AddOn>, Error> {
+        self.upscalers.list()
+    }
+
+    /// Returns the checked file of an upscaler. Its name may be given without its folder where no other has it.
+    pub fn resolve_upscaler(&self, name: &str) -> Result<AddOnFile, Error> {
+        self.upscalers.resolve(name)
+    }
+
+    /// Returns every embedding, by id. Those that cannot be used say why.
+    pub fn list_embeddings(&self) -> Result<Vec<AddOn>, Error> {
+        self.embeddings.list()
+    }
+
+    /// Returns the checked files of all embeddings that can be used, by id.
+    pub fn embeddings(&self) -> Result<Vec<AddOnFile>, Error> {
+        self.embeddings.usable()
     }
 
     fn scan(&self) -> Result<scan::Models, Error> {
@@ -109,16 +161,22 @@ impl Library {
         let checked = check_id(id).and_then(|()| self.files(found));
         match checked {
             Ok(checked) => {
-                Model { id: id.to_owned(), format: checked.format, size_bytes: checked.size_bytes, problem: None }
+                let files::Checked { format, size_bytes, family, .. } = checked;
+                Model { id: id.to_owned(), format, size_bytes, family, problem: None }
             }
             Err(problem) => Model {
                 id: id.to_owned(),
                 format: found.format_by_name(),
                 size_bytes: found.size_bytes(),
+                family: Family::Unknown,
                 problem: Some(format!("{}; {}", problem.text, problem.remedy)),
             },
         }
     }
+}
+
+fn broken(noun: &'static str, id: &str, problem: Problem) -> Error {
+    Error::Broken { noun, id: id.to_owned(), problem: problem.text, remedy: problem.remedy }
 }
 
 fn check_id(id: &str) -> Result<(), Problem> {

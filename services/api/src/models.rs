@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use contract::model::{Model, ModelFormat};
+use contract::model::{Family, Model, ModelFormat};
 use models::Library;
 
 use crate::config::{Config, EngineName};
@@ -49,7 +49,8 @@ impl Models {
         let mut models = tokio::task::spawn_blocking(move || library.list()).await.map_err(Error::Broken)??;
         if self.is_scripted {
             let id = SCRIPTED.to_owned();
-            models.insert(0, Model { id, format: ModelFormat::Scripted, size_bytes: 0, problem: None });
+            let family = Family::Unknown;
+            models.insert(0, Model { id, format: ModelFormat::Scripted, size_bytes: 0, family, problem: None });
         }
         Ok(models)
     }

@@ -3,10 +3,12 @@
 
 use std::io::Read;
 
-use contract::model::ModelFormat;
+use contract::model::{Family, ModelFormat};
 
 use super::{
-    Error, Header, ggml_type,
+    Error, Header,
+    family::{self, Marks},
+    ggml_type,
     names::{LONGEST_NAME_BYTES, Names},
     source::Source,
 };
@@ -40,7 +42,7 @@ pub(super) fn read(mut source: Source<impl Read>) -> Result<Header, Error> {
         return Err(source.broken(format!("{tensors} tensors and {entries} entries of metadata make no sense")));
     }
     let metadata = read_metadata(&mut source, entries)?;
-    let data_bytes = read_tensors(&mut source, tensors, metadata.alignment)?;
+    let (data_bytes, marks) = read_tensors(&mut source, tensors, metadata.alignment)?;
     let data_start = source.read_bytes().next_multiple_of(metadata.alignment);
     let expected_bytes = data_start.saturating_add(data_bytes);
     if expected_bytes > source.size_bytes() {
@@ -50,6 +52,11 @@ pub(super) fn read(mut source: Source<impl Read>) -> Result<Header, Error> {
         format: ModelFormat::Gguf,
         size_bytes: source.size_bytes(),
         tensors,
+        family: match (marks.family(), metadata.architecture.as_deref()) {
+            (Family::Unknown, Some(architecture)) => family::of_architecture(architecture),
+            (family, _) => family,
+        },
+        is_lora: marks.is_lora(),
         architecture: metadata.architecture,
         is_language_model: metadata.is_language_model,
     })
@@ -121,14 +128,16 @@ fn number_bytes(source: &Source<impl Read>, kind: u32) -> Result<u64, Error> {
     }
 }
 
-/// Returns how many bytes all tensors take.
-fn read_tensors(source: &mut Source<impl Read>, tensors: u64, alignment: u64) -> Result<u64, Error> {
-    let mut names = Names::default();
+/// Returns how many bytes all tensors take, and what their names say.
+fn read_tensors(source: &mut Source<impl Read>, tensors: u64, alignment: u64) -> Result<(u64, Marks), Error> {
+    let (mut names, mut marks) = (Names::default(), Marks::default());
     let mut end = 0_u64;
     for _ in 0..tensors {
         let name = source.text("the name of a tensor", LONGEST_NAME_BYTES as u64)?;
         let wrong = |source: &Source<_>, problem: &str| source.broken(format!("the tensor {name} {problem}"));
-        let bytes = read_shape(source)?.ok_or_else(|| wrong(source, "has a size that makes no sense"))?;
+        let Shape { bytes, row } =
+            read_shape(source)?.ok_or_else(|| wrong(source, "has a size that makes no sense"))?;
+        marks.see(&name, row);
         if source.u64()? != end {
             return Err(wrong(source, "does not begin where the one before it ends"));
         }
@@ -136,11 +145,18 @@ fn read_tensors(source: &mut Source<impl Read>, tensors: u64, alignment: u64) ->
         end = padded.and_then(|bytes| end.checked_add(bytes)).ok_or_else(|| wrong(source, "is too large"))?;
         names.add(name).map_err(|problem| source.broken(problem))?;
     }
-    Ok(end)
+    Ok((end, marks))
 }
 
-/// Returns how many bytes a tensor takes; none if nothing can have that shape.
-fn read_shape(source: &mut Source<impl Read>) -> Result<Option<u64>, Error> {
+/// How large a tensor is.
+struct Shape {
+    bytes: u64,
+    /// How many numbers a row has.
+    row: u64,
+}
+
+/// Returns how large a tensor is; none if nothing can have that shape.
+fn read_shape(source: &mut Source<impl Read>) -> Result<Option<Shape>, Error> {
     let dimensions = source.u32()?;
     if dimensions > MOST_DIMENSIONS {
         return Ok(None);
@@ -153,5 +169,6 @@ fn read_shape(source: &mut Source<impl Read>) -> Result<Option<u64>, Error> {
         numbers = numbers.filter(|_| is_sane).and_then(|numbers| numbers.checked_mul(length));
     }
     let block = ggml_type::find(source.u32()?).filter(|block| row % block.numbers == 0);
-    Ok(numbers.zip(block).and_then(|(numbers, block)| (numbers / block.numbers).checked_mul(block.bytes)))
+    let bytes = numbers.zip(block).and_then(|(numbers, block)| (numbers / block.numbers).checked_mul(block.bytes));
+    Ok(bytes.map(|bytes| Shape { bytes, row }))
 }

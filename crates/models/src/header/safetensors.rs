@@ -23,7 +23,7 @@ pub(super) fn is_one(start: &[u8]) -> bool {
 
 pub(super) fn read(mut source: Source<impl Read>) -> Result<Header, Error> {
     let length = source.u64()?;
-    let Collected { mut places, is_language_model, .. } = parse(&mut source, length)?;
+    let Collected { mut places, is_language_model, marks, .. } = parse(&mut source, length)?;
     places.sort_unstable();
     let mut end = 0;
     for place in &places {
@@ -46,6 +46,8 @@ pub(super) fn read(mut source: Source<impl Read>) -> Result<Header, Error> {
         tensors: places.len() as u64,
         architecture: None,
         is_language_model,
+        family: marks.family(),
+        is_lora: marks.is_lora(),
     })
 }
 

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use contract::{engine::ModelFiles, model::ModelFormat};
+use contract::{
+    engine::ModelFiles,
+    model::{Family, ModelFormat},
+};
 
 use super::{memory::Memory, sidecar};
 use crate::header::Header;
@@ -20,6 +23,7 @@ pub(super) struct Checked {
     pub(super) files: ModelFiles,
     pub(super) format: ModelFormat,
     pub(super) size_bytes: u64,
+    pub(super) family: Family,
 }
 
 /// Checks a model in one file.
@@ -27,7 +31,7 @@ pub(super) fn single(path: &Path, memory: &Memory) -> Result<Checked, Problem> {
     let header = memory.check(path)?;
     must_paint(&header)?;
     let files = ModelFiles { model: Some(text(path)?), ..ModelFiles::default() };
-    Ok(Checked { files, format: header.format, size_bytes: header.size_bytes })
+    Ok(Checked { files, format: header.format, size_bytes: header.size_bytes, family: header.family })
 }
 
 /// Checks a model in several files.
@@ -37,7 +41,7 @@ pub(super) fn several(description: &Path, models_dir: &Path, memory: &Memory) ->
         let text = "its .json names neither a model nor a diffusion_model".to_owned();
         return Err(Problem { text, remedy: "name the file that paints".to_owned() });
     }
-    let (mut format, mut size_bytes) = (None, 0_u64);
+    let (mut format, mut family, mut size_bytes) = (None, Family::Unknown, 0_u64);
     for (role, file) in sidecar::roles(&mut files) {
         let Some(reference) = file else { continue };
         let named = |problem: Problem| Problem { text: format!("{role} {reference}: {}", problem.text), ..problem };
@@ -46,11 +50,12 @@ pub(super) fn several(description: &Path, models_dir: &Path, memory: &Memory) ->
         if matches!(role, "model" | "diffusion_model") {
             must_paint(&header).map_err(named)?;
             format = format.or(Some(header.format));
+            family = if family == Family::Unknown { header.family } else { family };
         }
         size_bytes = size_bytes.saturating_add(header.size_bytes);
         *file = Some(text(&path)?);
     }
-    Ok(Checked { files, format: format.unwrap_or(ModelFormat::Safetensors), size_bytes })
+    Ok(Checked { files, format: format.unwrap_or(ModelFormat::Safetensors), size_bytes, family })
 }
 
 /// Refuses what reads and writes words where pictures are wanted.
@@ -65,7 +70,7 @@ fn must_paint(header: &Header) -> Result<(), Problem> {
     })
 }
 
-fn text(path: &Path) -> Result<String, Problem> {
+pub(super) fn text(path: &Path) -> Result<String, Problem> {
     let text = path.to_str().map(str::to_owned);
     text.ok_or_else(|| Problem {
         text: "its path is no Unicode".to_owned(),

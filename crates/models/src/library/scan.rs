@@ -14,6 +14,12 @@ use super::sidecar::{self, Writer};
 /// Models that jobs can name lie below this folder; parts of models lie beside it.
 pub(super) const FOLDER: &str = "checkpoints";
 
+/// What models may end in, in the order in which one name is given away.
+/// A description stands last: other programs keep notes of their own in a `.json` beside a model.
+const MODELS: &[&str] = &["safetensors", "gguf", "json"];
+/// What else may end in. Pickles are found, so that it can be said why they are refused.
+const ADD_ONS: &[&str] = &["safetensors", "gguf", "pth", "pt", "ckpt", "bin"];
+
 const DEEPEST: usize = 16;
 
 /// What was found, by id.
@@ -30,20 +36,8 @@ pub(super) enum Found {
 
 /// Returns what may be a model below a folder; nothing if the folder is not there.
 pub(super) fn scan(folder: &Path) -> io::Result<Models> {
-    let mut paths = Vec::new();
-    match walk(folder, DEEPEST, &mut HashSet::new(), &mut paths) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Models::new()),
-        other => other?,
-    }
-    // In this order: the first of a name has it, and a later one is called by its whole name.
-    paths.sort_by_cached_key(|path| (rank(path), path.clone()));
     let mut models = Models::new();
-    for path in paths {
-        let Some(name) = path.strip_prefix(folder).ok().and_then(Path::to_str) else {
-            debug!("{} is passed over: its name is no Unicode", path.display());
-            continue;
-        };
-        let id = name.rsplit_once('.').map_or(name, |(id, _)| id).to_owned();
+    for Named { name, id, path } in named(folder, MODELS)? {
         if has_ending(&path, "json") {
             let is_description = match sidecar::writer(&path) {
                 Writer::Us => true,
@@ -55,7 +49,7 @@ pub(super) fn scan(folder: &Path) -> io::Result<Models> {
                 models.insert(id, Found::Sidecar(path));
             }
         } else if models.contains_key(&id) {
-            models.insert(name.to_owned(), Found::File(path));
+            models.insert(name, Found::File(path));
         } else {
             models.insert(id, Found::File(path));
         }
@@ -63,17 +57,61 @@ pub(super) fn scan(folder: &Path) -> io::Result<Models> {
     Ok(models)
 }
 
+/// Returns what may add to a model below a folder, by id; nothing if the folder is not there.
+pub(super) fn scan_add_ons(folder: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
+    let mut files = BTreeMap::new();
+    for Named { name, id, path } in named(folder, ADD_ONS)? {
+        let key = if files.contains_key(&id) { name } else { id };
+        files.insert(key, path);
+    }
+    Ok(files)
+}
+
+/// A file below a folder.
+struct Named {
+    /// Its path below the folder.
+    name: String,
+    /// The same without the ending.
+    id: String,
+    path: PathBuf,
+}
+
+/// Returns the files below a folder that have one of these endings; none if the folder is not there.
+/// In this order the first of a name has it, and a later one is called by its whole name.
+fn named(folder: &Path, endings: &[&str]) -> io::Result<Vec<Named>> {
+    let mut paths = Vec::new();
+    match walk(folder, endings, DEEPEST, &mut HashSet::new(), &mut paths) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    }
+    paths.sort_by_cached_key(|path| (rank(path, endings), path.clone()));
+    let named = paths.into_iter().filter_map(|path| {
+        let Some(name) = path.strip_prefix(folder).ok().and_then(Path::to_str).map(str::to_owned) else {
+            debug!("{} is passed over: its name is no Unicode", path.display());
+            return None;
+        };
+        let id = name.rsplit_once('.').map_or(name.as_str(), |(id, _)| id).to_owned();
+        Some(Named { name, id, path })
+    });
+    Ok(named.collect())
+}
+
 /// Returns whether a name has this ending, in capitals or not.
 pub(super) fn has_ending(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
-/// A description stands last: other programs keep notes of their own in a `.json` beside a model.
-fn rank(path: &Path) -> Option<usize> {
-    ["safetensors", "gguf", "json"].iter().position(|ending| has_ending(path, ending))
+fn rank(path: &Path, endings: &[&str]) -> Option<usize> {
+    endings.iter().position(|ending| has_ending(path, ending))
 }
 
-fn walk(folder: &Path, depth: usize, seen: &mut HashSet<(u64, u64)>, paths: &mut Vec<PathBuf>) -> io::Result<()> {
+fn walk(
+    folder: &Path,
+    endings: &[&str],
+    depth: usize,
+    seen: &mut HashSet<(u64, u64)>,
+    paths: &mut Vec<PathBuf>,
+) -> io::Result<()> {
     let found = fs::metadata(folder)?;
     // Links to folders are followed, since models are large and live on other disks; each folder is visited once.
     if depth == 0 || !seen.insert((found.dev(), found.ino())) {
@@ -88,10 +126,10 @@ fn walk(folder: &Path, depth: usize, seen: &mut HashSet<(u64, u64)>, paths: &mut
         // What vanishes meanwhile, or leads nowhere, is not there.
         let Ok(found) = fs::metadata(&path) else { continue };
         if found.is_dir() {
-            if let Err(error) = walk(&path, depth - 1, seen, paths) {
+            if let Err(error) = walk(&path, endings, depth - 1, seen, paths) {
                 debug!("{} is passed over: {error}", path.display());
             }
-        } else if rank(&path).is_some() {
+        } else if rank(&path, endings).is_some() {
             paths.push(path);
         }
     }

@@ -68,7 +68,9 @@ fn a_model_that_cannot_be_used_is_listed_with_its_problem_and_refused_with_its_r
     assert_eq!(listed[0], "empty: the file is empty; download it again");
     assert!(listed[1].starts_with("short: the file is cut off: it has "), "{listed:?}");
     assert!(listed[2].starts_with("writer: it is a language model (qwen3), which paints no pictures; "), "{listed:?}");
-    let Err(Error::Broken { id, problem, remedy }) = folder.library().resolve("empty") else { panic!("it was taken") };
+    let Err(Error::Broken { id, problem, remedy, .. }) = folder.library().resolve("empty") else {
+        panic!("it was taken")
+    };
     assert_eq!((id.as_str(), problem.as_str(), remedy.as_str()), ("empty", "the file is empty", "download it again"));
 }
 

@@ -1,6 +1,7 @@
 //! The library of models at its door: true files, files that went wrong, files that mean harm.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod add_ons;
 mod build;
 mod gguf;
 mod library;

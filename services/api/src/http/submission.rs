@@ -200,7 +200,7 @@ fn unusable_model(error: models::Error) -> Error {
     let refuse = |detail: String| Error::new(ProblemCode::UnknownModel, detail).at("/model");
     match error {
         models::Error::NoModel(_) => refuse(error.to_string()),
-        models::Error::Library(::models::Error::Unknown { id, nearest }) => {
+        models::Error::Library(::models::Error::Unknown { id, nearest, .. }) => {
             let hint = match nearest.as_slice() {
                 [] => "GET /api/models lists those that there are".to_owned(),
                 near => format!("did you mean {}?", near.join(" or ")),
@@ -208,7 +208,7 @@ fn unusable_model(error: models::Error) -> Error {
             let refusal = refuse(format!("there is no model {:?}; {hint}", shortened(&id)));
             nearest.into_iter().fold(refusal, |refusal, near| refusal.fix("model", near))
         }
-        models::Error::Library(::models::Error::Broken { id, problem, remedy }) => {
+        models::Error::Library(::models::Error::Broken { id, problem, remedy, .. }) => {
             refuse(format!("the model {id} cannot be used: {problem}; {remedy}"))
         }
         error => Error::internal(error),

@@ -7,7 +7,7 @@ use serde::{
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::header::names::Names;
+use crate::header::{family::Marks, names::Names};
 
 /// The entry that is no tensor.
 const METADATA: &str = "__metadata__";
@@ -26,6 +26,7 @@ const OF_LANGUAGE_MODELS: &[&str] = &[
 pub(super) struct Collected {
     pub(super) places: Vec<Place>,
     pub(super) is_language_model: bool,
+    pub(super) marks: Marks,
     names: Names,
 }
 
@@ -64,6 +65,7 @@ impl<'de> Visitor<'de> for Header<'_> {
                     .place()
                     .ok_or_else(|| Error::custom(format!("the tensor {name} is not as large as its place")))?;
                 self.0.places.push(place);
+                self.0.marks.see(&name, tensor.shape.last);
                 self.0.is_language_model |= OF_LANGUAGE_MODELS.contains(&name.as_str());
             }
             self.0.names.add(name).map_err(Error::custom)?;
@@ -135,9 +137,10 @@ impl NumberType {
     }
 }
 
-/// A shape, of which only the product is kept.
+/// A shape, of which only the product is kept, and the length of a row.
 struct Shape {
     numbers: u64,
+    last: u64,
 }
 
 impl<'de> Deserialize<'de> for Shape {
@@ -156,15 +159,16 @@ impl<'de> Visitor<'de> for ShapeVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut lengths: A) -> Result<Shape, A::Error> {
-        let (mut numbers, mut dimensions) = (1_u64, 0);
+        let (mut numbers, mut last, mut dimensions) = (1_u64, 1, 0);
         while let Some(length) = lengths.next_element::<u64>()? {
             dimensions += 1;
+            last = length;
             if dimensions > MOST_DIMENSIONS || length > LONGEST_DIMENSION {
                 return Err(Error::custom("the shape of a tensor makes no sense"));
             }
             numbers = numbers.checked_mul(length).ok_or_else(|| Error::custom("a tensor is too large"))?;
         }
-        Ok(Shape { numbers })
+        Ok(Shape { numbers, last })
     }
 }
 
