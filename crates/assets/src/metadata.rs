@@ -1,5 +1,6 @@
 //! What a picture says about how it was made: the `parameters` text that A1111 and Civitai read, and our own JSON.
 
+pub mod names;
 mod parameters;
 mod read;
 

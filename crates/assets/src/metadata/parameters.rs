@@ -6,10 +6,9 @@
 //! Steps: 20, Sampler: Euler a, Schedule type: Karras, CFG scale: 7, Seed: 1, Size: 512x512, Model: dream, Version: atelier 0.1.0
 //! ```
 
-use contract::spec::{
-    TextToImage,
-    sampling::{Sampler, Scheduler},
-};
+use contract::spec::TextToImage;
+
+use super::names::{sampler_name, scheduler_name};
 
 /// Returns the text. What is left to the model (sampler, schedule) is left out.
 pub(super) fn write(spec: &TextToImage, seed: u32) -> String {
@@ -42,46 +41,4 @@ pub(super) fn write(spec: &TextToImage, seed: u32) -> String {
 /// Returns a value as A1111 writes it: as JSON where a comma, a colon or a line's end would be taken for the next pair.
 fn quoted(value: &str) -> String {
     if value.contains([',', ':', '\n']) { serde_json::Value::from(value).to_string() } else { value.to_owned() }
-}
-
-/// Returns the name that A1111 and Civitai know the sampler by.
-fn sampler_name(sampler: Sampler) -> &'static str {
-    match sampler {
-        Sampler::Euler => "Euler",
-        Sampler::EulerA => "Euler a",
-        Sampler::Heun => "Heun",
-        Sampler::Dpm2 => "DPM2",
-        Sampler::Dpmpp2sA => "DPM++ 2S a",
-        Sampler::Dpmpp2m => "DPM++ 2M",
-        Sampler::Dpmpp2mV2 => "DPM++ 2M v2",
-        Sampler::Ipndm => "IPNDM",
-        Sampler::IpndmV => "IPNDM_V",
-        Sampler::Lcm => "LCM",
-        Sampler::DdimTrailing => "DDIM",
-        Sampler::Tcd => "TCD",
-        Sampler::ResMultistep => "Res Multistep",
-        Sampler::Res2s => "Res 2S",
-        Sampler::ErSde => "ER SDE",
-        Sampler::EulerCfgPp => "Euler CFG++",
-        Sampler::EulerACfgPp => "Euler a CFG++",
-        Sampler::EulerGe => "Euler GE",
-    }
-}
-
-/// Returns the name that A1111 and Civitai know the schedule by.
-fn scheduler_name(scheduler: Scheduler) -> &'static str {
-    match scheduler {
-        Scheduler::Discrete => "Normal",
-        Scheduler::Karras => "Karras",
-        Scheduler::Exponential => "Exponential",
-        Scheduler::Ays => "Align Your Steps",
-        Scheduler::Gits => "Align Your Steps GITS",
-        Scheduler::SgmUniform => "SGM Uniform",
-        Scheduler::Simple => "Simple",
-        Scheduler::Smoothstep => "Smoothstep",
-        Scheduler::KlOptimal => "KL Optimal",
-        Scheduler::Lcm => "LCM",
-        Scheduler::BongTangent => "Bong Tangent",
-        Scheduler::Ltx2 => "LTX2",
-    }
 }
