@@ -17,6 +17,8 @@ mod process;
 mod rounds;
 mod row;
 mod sd_cli;
+mod sd_peers;
+mod sd_server;
 mod takeover;
 
 use std::process::ExitCode;
@@ -46,7 +48,7 @@ enum Subject {
     Takeover,
     /// What a picture costs beyond the engine's own time.
     Picture,
-    /// Processor time of a further picture, against a one-shot sd-cli, which is built first: five minutes.
+    /// A series of pictures, against sd-server and one-shot sd-cli, which are built first: ten minutes.
     Resident,
     /// Events to a thousand WebSocket clients.
     Websocket,

@@ -16,14 +16,16 @@ use tests::{
 
 use crate::{
     figures::median,
-    rounds::{self, ROUNDS},
     row::{Row, Target},
     sd_cli::SdCli,
+    sd_server::SdServer,
 };
 
 const PICTURES: usize = 30;
-/// Linux counts in hundredths of a second, so one picture of half a second is too little to look at.
-const PICTURES_IN_A_ROUND: usize = 4;
+/// Pictures in a series.
+const SERIES: u64 = 20;
+/// A round of three series takes a minute.
+const ROUNDS: usize = 3;
 
 fn picture(seed: u64) -> Value {
     json!({
@@ -46,32 +48,93 @@ pub(crate) async fn overhead() -> anyhow::Result<Vec<Row>> {
     Ok(vec![Row::limit("request to result, beyond engine", "ms", median(&beyond_ms), Target::AtMost(30.0))])
 }
 
-/// Measures the processor time of a further picture against a program that loads the model each time.
+/// Measures a series of pictures on a resident model: through the queue, by sd-server, and by a program that loads the model
+/// for each.
 pub(crate) async fn resident() -> anyhow::Result<Vec<Row>> {
-    let sd_cli = SdCli::install().await?;
     let system = Plan::new().engine(Engine::StableDiffusion).start().await?;
-    let client = system.client();
-    make(&client, 0).await?;
-    let models = system.models();
-    let (ours, theirs) = rounds::alternate(
-        ROUNDS,
-        async || {
-            let before = used(&system)?;
-            for seed in 0..PICTURES_IN_A_ROUND {
-                make(&client, seed as u64).await?;
-            }
-            Ok((used(&system)? - before) / PICTURES_IN_A_ROUND as f64)
-        },
-        async || sd_cli.cpu_seconds(&models).await,
-    )
-    .await?;
-    Ok(vec![Row::comparison(
-        "second picture, processor time",
-        "s",
-        ours,
-        ("one-shot sd-cli", theirs),
-        Target::TimesLess(1.7),
-    )])
+    let (client, models) = (system.client(), system.models());
+    let (sd_cli, sd_server) = (SdCli::install().await?, SdServer::start(&models).await?);
+    let (mut ours, mut server, mut one_shot) = (Series::default(), Series::default(), Series::default());
+    // The first round loads the models and counts for nothing.
+    for round in 0..=ROUNDS {
+        let before = used(&system)?;
+        let begun = Instant::now();
+        queue_pictures(&client).await?;
+        let ours_now = (begun.elapsed().as_secs_f64(), used(&system)? - before);
+
+        let before = sd_server.cpu_seconds()?;
+        let begun = Instant::now();
+        for seed in 0..SERIES {
+            sd_server.make(seed).await?;
+        }
+        let server_now = (begun.elapsed().as_secs_f64(), sd_server.cpu_seconds()? - before);
+
+        let begun = Instant::now();
+        let mut cpu_s = 0.0;
+        for _ in 0..SERIES {
+            cpu_s += sd_cli.cpu_seconds(&models).await?;
+        }
+        let one_shot_now = (begun.elapsed().as_secs_f64(), cpu_s);
+        if round > 0 {
+            ours.add(ours_now);
+            server.add(server_now);
+            one_shot.add(one_shot_now);
+        }
+    }
+    let rate = |name: &str, peer: (&'static str, &Series), least| {
+        Row::comparison(name, "/min", ours.rate(), (peer.0, peer.1.rate()), Target::RatioAtLeast(least))
+    };
+    Ok(vec![
+        rate("20 pictures, sd-server", ("sd-server", &server), 0.97),
+        rate("20 pictures, sd-cli", ("one-shot sd-cli", &one_shot), 1.7),
+        Row::comparison(
+            "processor time of each, sd-server",
+            "s",
+            ours.cpu_s(),
+            ("sd-server", server.cpu_s()),
+            Target::RatioAtMost(1.1),
+        ),
+        Row::comparison(
+            "processor time of each, sd-cli",
+            "s",
+            ours.cpu_s(),
+            ("one-shot sd-cli", one_shot.cpu_s()),
+            Target::TimesLess(1.7),
+        ),
+    ])
+}
+
+/// What the rounds of one side took.
+#[derive(Debug, Default)]
+struct Series {
+    wall_s: Vec<f64>,
+    cpu_s: Vec<f64>,
+}
+
+impl Series {
+    fn add(&mut self, (wall_s, cpu_s): (f64, f64)) {
+        self.wall_s.push(wall_s);
+        self.cpu_s.push(cpu_s);
+    }
+
+    /// Returns pictures a minute.
+    fn rate(&self) -> f64 {
+        60.0 * SERIES as f64 / median(&self.wall_s)
+    }
+
+    /// Returns seconds of processor time a picture.
+    fn cpu_s(&self) -> f64 {
+        median(&self.cpu_s) / SERIES as f64
+    }
+}
+
+/// Submits a whole series at once and waits for the last one.
+async fn queue_pictures(client: &Client) -> anyhow::Result<()> {
+    for seed in 1..SERIES {
+        let request = client.request(Method::POST, "/api/workflows/text_to_image")?;
+        let _: Job = client::read(request.json(&picture(seed)).send().await?).await?;
+    }
+    make(client, 0).await.map(drop)
 }
 
 async fn make(client: &Client, seed: u64) -> anyhow::Result<JobResult> {

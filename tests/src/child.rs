@@ -1,6 +1,7 @@
 //! A process of the system under test: started with exactly these settings, watched, and never left behind.
 
 use std::{
+    ffi::OsString,
     fs::File,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -30,10 +31,26 @@ pub struct Child {
 impl Child {
     /// Starts a program in a folder of its own. Of the settings of whoever runs the test, none reaches it.
     pub fn start(name: &str, program: &Path, settings: &Settings, folder: &Path) -> anyhow::Result<Self> {
+        Self::spawn(name, program, &[], settings, folder)
+    }
+
+    /// Starts a program that is told everything by its arguments.
+    pub fn start_with(name: &str, program: &Path, arguments: &[OsString], folder: &Path) -> anyhow::Result<Self> {
+        Self::spawn(name, program, arguments, &Settings::new(), folder)
+    }
+
+    fn spawn(
+        name: &str,
+        program: &Path,
+        arguments: &[OsString],
+        settings: &Settings,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         let log = folder.join(format!("{name}.log"));
         let file = File::options().append(true).create(true).open(&log).context("opening a log")?;
         let mut command = spawner::dying_with_us(program);
+        command.args(arguments);
         for (key, _) in std::env::vars_os() {
             if key.to_str().is_some_and(|key| key.starts_with("ATELIER_") || key == "PORT" || key.starts_with("OTEL_"))
             {
