@@ -6,10 +6,12 @@ mod jpeg;
 mod png;
 mod shrink;
 mod webp;
+mod whole;
 
 pub use encode::encode_png;
 pub(crate) use header::read_header;
 pub(crate) use shrink::shrink;
+pub(crate) use whole::check;
 
 /// How large a picture may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The store of files.
 
+mod check;
 mod read;
 mod results;
 mod sweep;

@@ -52,7 +52,7 @@ impl Queue {
     /// Connects; keys begin with `{prefix}:`. Waits some seconds for a server that is just starting.
     pub async fn connect(url: &str, prefix: &str) -> Result<Self, Error> {
         let keys = Keys::new(prefix)?;
-        let address = |source| Error::Address { address: without_password(url), source };
+        let address = |source: RedisError| Error::Address { address: without_password(url), source: source.into() };
         let info = url.into_connection_info().map_err(address)?;
         // Servers below 7.2 do not know how to be told the name of the library, and ours tells nobody anything.
         let settings = info.redis_settings().clone().set_skip_set_lib_name();
@@ -81,9 +81,9 @@ impl Queue {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
                 Err(source) if is_outage(&source) => {
-                    return Err(Error::Unreachable { address: without_password(url), source });
+                    return Err(Error::Unreachable { address: without_password(url), source: source.into() });
                 }
-                Err(source) => return Err(Error::Refused { address: without_password(url), source }),
+                Err(source) => return Err(Error::Refused { address: without_password(url), source: source.into() }),
             }
         };
         let inner = Inner { keys, client, manager, born, disturbed_at_ms: AtomicU64::new(0) };
@@ -147,7 +147,7 @@ impl Queue {
         if is_outage(&source) {
             self.note_disturbance();
         }
-        Error::Command { action, source }
+        Error::Command { action, source: source.into() }
     }
 
     fn note_disturbance(&self) {

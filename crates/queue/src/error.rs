@@ -9,7 +9,7 @@ pub enum Error {
         /// What was given, without its password.
         address: String,
         /// What is wrong with it.
-        source: redis::RedisError,
+        source: Cause,
     },
     /// The prefix would break the keys.
     #[error("the queue prefix {0:?} must have 1 to 64 letters, digits, '-', '_' or '.'")]
@@ -20,7 +20,7 @@ pub enum Error {
         /// Where we looked, without the password.
         address: String,
         /// What happened there.
-        source: redis::RedisError,
+        source: Cause,
     },
     /// Somebody answers, and does not let us in.
     #[error("Valkey at {address} does not let us in; correct the user and the password in ATELIER_VALKEY_URL")]
@@ -28,7 +28,7 @@ pub enum Error {
         /// Where we looked, without the password.
         address: String,
         /// What it said.
-        source: redis::RedisError,
+        source: Cause,
     },
     /// A command failed.
     #[error("could not {action}")]
@@ -36,7 +36,7 @@ pub enum Error {
         /// What was tried.
         action: &'static str,
         /// Why it failed.
-        source: redis::RedisError,
+        source: Cause,
     },
     /// The functions are not there: the data of Valkey were lost, or the API has never started.
     #[error("could not {action}: Valkey has not got the functions of the queue; the API loads them when it starts")]
@@ -91,14 +91,56 @@ pub enum Error {
     Thread(#[source] std::io::Error),
 }
 
+/// What the client of Valkey said. Its text holds its own cause already, so there is none behind it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Cause(redis::RedisError);
+
+impl Cause {
+    /// Returns the word that the server begins its refusal with.
+    pub(crate) fn code(&self) -> Option<&str> {
+        self.0.code()
+    }
+}
+
+impl From<redis::RedisError> for Cause {
+    fn from(error: redis::RedisError) -> Self {
+        Self(error)
+    }
+}
+
 impl Error {
     /// Returns whether the same call may succeed later without anybody changing the program or its settings.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::NotPrepared { .. } => true,
-            Self::Command { source, .. } => crate::connection::is_outage(source),
+            Self::Command { source, .. } => crate::connection::is_outage(&source.0),
             _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    /// Returns the causes as a log shows them.
+    fn chain(error: &dyn std::error::Error) -> Vec<String> {
+        std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn no_cause_is_told_twice() {
+        for address in ["redis+unix:///nowhere/valkey.sock", "redis://127.0.0.1:1"] {
+            let source = redis::Client::open(address).unwrap().get_connection().err().unwrap();
+            let told = chain(&Error::Unreachable { address: address.to_owned(), source: source.into() });
+            assert_eq!(told.len(), 2, "{told:?}");
+            for (at, cause) in told.iter().enumerate() {
+                let earlier = &told[..at];
+                assert!(!earlier.iter().any(|before| before.contains(cause.as_str())), "{told:?}");
+            }
         }
     }
 }

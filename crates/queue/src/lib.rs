@@ -28,7 +28,7 @@ pub use connection::Queue;
 pub use consumer::{Affinity, Consumer};
 pub use depth::Depth;
 pub use done::{DoneEntry, DoneReader, Outcome};
-pub use error::Error;
+pub use error::{Cause, Error};
 pub use events::{EventReader, Snapshot};
 pub use lease::{Accepted, Lease};
 pub use publisher::{Cancelled, Publication};

@@ -233,3 +233,22 @@ fn ask(socket: &Path, line: &str) -> std::io::Result<String> {
 pub fn is_available() -> bool {
     binary().is_ok_and(|binary| Command::new(binary).arg("--version").stdout(Stdio::null()).status().is_ok())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_off_log_loses_the_last_writes_and_no_others() {
+        let server = TestValkey::start().unwrap();
+        server.ask("SET first 1").unwrap();
+        server.ask("SET last 1").unwrap();
+        assert!(server.cut_aof_tail(1).is_err(), "the server still runs");
+        server.kill9().unwrap();
+        assert_eq!(server.cut_aof_tail(5).unwrap(), 5);
+        server.restart().unwrap();
+        assert_eq!(server.ask("EXISTS first").unwrap(), ":1");
+        assert_eq!(server.ask("EXISTS last").unwrap(), ":0");
+    }
+}

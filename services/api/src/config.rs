@@ -29,6 +29,8 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Web pages of other origins that may use the API.
     pub allowed_origins: Vec<String>,
+    /// How long a client may take for the head of a request.
+    pub head_timeout_s: u64,
     /// The largest body, uploads aside.
     pub max_body_bytes: usize,
     /// The largest upload.

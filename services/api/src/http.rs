@@ -6,6 +6,7 @@
 pub(crate) mod access;
 mod assets;
 mod body;
+pub(crate) mod connections;
 mod cross_origin;
 mod docs;
 pub(crate) mod document;

@@ -4,7 +4,6 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use assets::AssetStore;
-use axum::serve::ListenerExt as _;
 use chassis::{clock::Clock, lifecycle::finish_within};
 use queue::Queue;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -16,7 +15,7 @@ use crate::{
     config::{Config, refused_by_queue},
     db::Db,
     dispatch::{self, Dispatch},
-    http::{self, Api},
+    http::{self, Api, connections},
     live::{self, Live},
     models::Models,
     submit::Reception,
@@ -71,6 +70,7 @@ impl Server {
             max_attempts: config.max_attempts,
             queue_limit: config.queue_limit,
         };
+        let head_timeout = Duration::from_secs(config.head_timeout_s);
         let api = Api::new(http::Parts {
             config,
             db: db.clone(),
@@ -87,7 +87,7 @@ impl Server {
         info!("listening on http://{address}");
         let router = http::router(Arc::new(api));
         let work = tokio::spawn(async move {
-            serve_until(listener, router, &stop).await;
+            serve_until(listener, router, head_timeout, &stop).await;
             tasks.close();
             if finish_within(&stop, GRACE, tasks.wait()).await.is_none() {
                 warn!("some conversations did not end in time");
@@ -118,15 +118,9 @@ pub(crate) fn make_folder(data_dir: &Path) -> anyhow::Result<()> {
 }
 
 /// Serves until `stop` fires and the last request is answered, or until the grace is over.
-async fn serve_until(listener: TcpListener, router: axum::Router, stop: &CancellationToken) {
-    let listener = listener.tap_io(|stream| {
-        // Small frames must not wait for larger ones.
-        if let Err(error) = stream.set_nodelay(true) {
-            warn!("a connection may be slow: {error}");
-        }
-    });
-    let serve = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    if finish_within(stop, GRACE, serve.into_future()).await.is_none() {
+async fn serve_until(listener: TcpListener, router: axum::Router, head_timeout: Duration, stop: &CancellationToken) {
+    let serve = connections::serve(listener, router, head_timeout, stop);
+    if finish_within(stop, GRACE, serve).await.is_none() {
         warn!("some requests were not answered in time and are cut off");
     }
 }

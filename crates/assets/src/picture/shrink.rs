@@ -29,7 +29,7 @@ pub(crate) fn shrink(bytes: &[u8], width_px: u32) -> Result<Vec<u8>, Error> {
     Ok(jpeg)
 }
 
-fn decode(bytes: &[u8], limits: &Limits) -> image::ImageResult<DynamicImage> {
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> image::ImageResult<DynamicImage> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
     let mut memory = image::Limits::default();
     memory.max_alloc = Some(limits.decoded_bytes);

@@ -9,3 +9,4 @@ mod results;
 mod store;
 mod sweep;
 mod thumbnails;
+mod whole;

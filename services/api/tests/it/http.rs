@@ -2,6 +2,7 @@
 
 mod assets;
 mod bad_input;
+mod connections;
 mod ended;
 mod events;
 mod forms;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ::assets::picture::{Limits, inspect};
+use ::assets::picture::Limits;
 use axum::{
     Extension, Json,
     body::Bytes,
@@ -54,6 +54,8 @@ pub(crate) struct UploadForm {
 }
 
 /// Stores a picture: PNG, JPEG or WebP.
+///
+/// It is decoded before it is stored; what is cut off or broken is refused. Of an animation the first frame counts.
 #[utoipa::path(post, path = "/api/assets", tag = "assets",
     request_body(content((UploadForm = "multipart/form-data"), (UploadAsset = "application/json"))),
     responses(
@@ -77,7 +79,9 @@ pub(crate) async fn upload_asset(
     };
     // Nothing is stored before it is known what it is.
     let limits = Limits { pixels: api.config.max_picture_pixels, ..Limits::default() };
-    let picture = inspect(&bytes, &limits).map_err(|error| Error::invalid_field("/data", error.to_string()))?;
+    let checked = api.assets.check_picture(bytes.clone(), limits).await;
+    let picture =
+        checked.map_err(|error| Error::invalid_field("/data", format!("{:#}", anyhow::Error::from(error))))?;
     let file = api.assets.put(picture.media_type, bytes).await?;
     let new = NewAsset { file, job_id: None, parents: Vec::new(), owner: caller.owner, created_at: api.clock.now() };
     api.db.insert_asset(&new).await?;

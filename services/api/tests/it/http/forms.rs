@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     house::{Answer, House, send},
-    picture::{png, png_that_claims},
+    picture::{cut, jpeg, png, png_that_claims},
 };
 
 async fn upload(house: &House, field: &str, bytes: Vec<u8>) -> Answer {
@@ -57,6 +57,8 @@ async fn what_is_no_picture_is_refused_and_not_stored() {
         png_that_claims(50_000, 50_000),
         png_that_claims(0, 8),
         png_that_claims(u32::MAX, u32::MAX),
+        cut(png(64, 64)),
+        cut(jpeg(64, 64)),
     ] {
         let beginning = bytes[..bytes.len().min(12)].to_vec();
         let answer = upload(&house, "file", bytes.clone()).await;
@@ -68,6 +70,18 @@ async fn what_is_no_picture_is_refused_and_not_stored() {
         }
     }
     house.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn what_is_broken_about_a_picture_is_said() {
+    let house = House::open().await;
+    for (bytes, said) in
+        [(cut(jpeg(64, 64)), "this JPEG is broken: it is cut off"), (cut(png(64, 64)), "cannot be decoded: ")]
+    {
+        let problem = upload(&house, "file", bytes).await.problem();
+        assert!(problem.errors[0].detail.contains(said), "{problem:?}");
+    }
+    assert_eq!(upload(&house, "file", jpeg(64, 64)).await.status, StatusCode::CREATED);
 }
 
 #[tokio::test]

@@ -8,6 +8,19 @@ pub(crate) fn png(width: u32, height: u32) -> Vec<u8> {
     encode_png(&rgb, width, height, &[]).unwrap()
 }
 
+/// Returns a grey JPEG.
+pub(crate) fn jpeg(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::new_luma8(width, height).write_to(&mut bytes, image::ImageFormat::Jpeg).unwrap();
+    bytes.into_inner()
+}
+
+/// Returns a picture without its second half.
+pub(crate) fn cut(mut picture: Vec<u8>) -> Vec<u8> {
+    picture.truncate(picture.len() / 2);
+    picture
+}
+
 /// Returns a PNG whose header says that it is this large, however small the file is.
 pub(crate) fn png_that_claims(width: u32, height: u32) -> Vec<u8> {
     let mut png = png(8, 8);
