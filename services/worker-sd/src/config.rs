@@ -42,6 +42,8 @@ pub struct Config {
     pub threads: u32,
     /// What the engine computes on.
     pub device: String,
+    /// How much memory all models may hold together, in MiB; 0 to find out.
+    pub memory_mib: u64,
     /// How long a step of the scripted engine takes.
     pub scripted_step_ms: u64,
     /// How long the worker may be silent before its job goes to another.
@@ -112,6 +114,7 @@ impl Config {
             program: self.sd_engine_program()?,
             threads: if self.threads == 0 { cores() } else { self.threads },
             device: self.device.clone(),
+            memory_mib: self.memory_mib,
             library: Library::open(&self.models_dir),
         })
     }

@@ -1,36 +1,49 @@
-//! The engine of the picture worker: a child sd-engine that keeps one model in memory.
+//! The engine of the picture worker: children sd-engine, each of which keeps one model in memory.
 //!
 //! ```text
 //!            load (another model)         generate
-//!  nothing ──────▶ coming ──────▶ loaded ─────────▶ pictures
+//!  nothing ──────▶ coming ──────▶ resident ─────────▶ pictures
 //!     ▲              ▲              │ │ died: wait 1, 2, 4 s before the next start
 //!     │              └──────────────┘ │
-//!     └───── cancelled and killed: ◀──┘
-//!            coming again at once, in the background
+//!     │      cancelled and killed: ◀──┤
+//!     │      coming again at once, in the background
+//!     └──────────── left for another, when memory is tight
 //! ```
 //!
+//! As many children are resident as the budget allows ([`memory`]); the least valuable leaves first, and never the one that works.
 //! A load runs in a task of its own: a job that is cancelled meanwhile goes at once, and the next one finds the model.
 //! Any future here may be dropped half-way. A child that was left in the middle of a generation is recognised by the next
 //! call and replaced.
 
+mod residents;
+
+mod coming;
 mod device;
+mod estimate;
 mod frames;
+mod memory;
+mod peak;
 mod preview;
 mod session;
 
 use std::{
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use contract::{event::Phase, spec::JobSpec};
+use contract::{engine::ModelFiles, event::Phase, spec::JobSpec};
 use process::{Backoff, Program};
-use tokio::sync::watch;
-use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 use worker::{Engine, EngineDescription, EngineError, Order, Picture, Run};
 
-use self::session::{Session, Trouble};
+use self::{
+    coming::{Arrived, Coming},
+    estimate::{Parts, Work},
+    memory::{Budget, found},
+    residents::{Resident, Residents},
+    session::{Session, Trouble},
+};
 
 /// Between a first crash and the next start; it doubles up to the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -48,6 +61,8 @@ pub struct Settings {
     pub threads: u32,
     /// What to compute on: `cpu`, `cuda:1`, `vulkan:0`; empty for what the library finds first.
     pub device: String,
+    /// How much memory all models may hold together, in MiB; 0 to find out.
+    pub memory_mib: u64,
     /// Where the models are.
     pub library: models::Library,
 }
@@ -57,25 +72,10 @@ pub struct Settings {
 pub struct SdEngine {
     settings: Settings,
     description: EngineDescription,
-    loaded: Option<Loaded>,
+    budget: Budget,
+    residents: Residents,
     coming: Option<Coming>,
     backoff: Backoff,
-}
-
-/// A child with a model in memory.
-#[derive(Debug)]
-struct Loaded {
-    model: String,
-    session: Session,
-}
-
-/// A child that is being started and loads a model, in the background.
-#[derive(Debug)]
-struct Coming {
-    model: String,
-    /// Steps done, and steps in all.
-    progress: watch::Receiver<(u32, u32)>,
-    task: AbortOnDropHandle<Result<Session, EngineError>>,
 }
 
 impl Settings {
@@ -93,54 +93,56 @@ impl SdEngine {
         let session = Session::open(&settings.child()).await?;
         let description = session.describe();
         session.end().await;
+        let budget = match settings.memory_mib {
+            0 => found::budget(&description.device).await,
+            mib => Budget::set(mib),
+        };
         let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, QUIET);
-        Ok(Self { settings, description, loaded: None, coming: None, backoff })
+        Ok(Self { settings, description, budget, residents: Residents::default(), coming: None, backoff })
     }
 
-    /// Returns the process of the child that holds the model, for people and tests.
+    /// Returns the process of the child that was used last, for people and tests.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.loaded.as_ref().and_then(|loaded| loaded.session.process_id())
+        self.residents.latest().and_then(|resident| resident.session.process_id())
     }
 
-    /// Returns whether a model is in memory and can be used.
-    fn is_resident(&self, model: &str) -> bool {
-        self.loaded.as_ref().is_some_and(|loaded| loaded.model == model && loaded.session.is_usable())
-    }
-
-    /// Ends the child that there is. Its memory is free when this returns.
-    async fn end_loaded(&mut self) {
-        if let Some(loaded) = self.loaded.take() {
-            info!(model.id = loaded.model, "model {} leaves the memory", loaded.model);
-            loaded.session.end().await;
-        }
-    }
-
-    /// Takes the child away if it died while nobody needed it.
+    /// Takes the children away that died while nobody needed them.
     async fn bury(&mut self) {
-        if let Some(mut dead) = self.loaded.take_if(|loaded| loaded.session.is_gone()) {
+        for mut dead in self.residents.take_dead() {
             let message = dead.session.last_words("waited").await;
             self.note_crash(&message);
         }
     }
 
+    /// Returns the checked files of a model.
+    async fn resolve(&self, key: &str) -> Result<(ModelFiles, Parts), EngineError> {
+        let (library, id) = (self.settings.library.clone(), key.to_owned());
+        let looking = tokio::task::spawn_blocking(move || {
+            let files = library.resolve(&id)?;
+            let parts = Parts::of(&files);
+            Ok((files, parts))
+        });
+        looking.await.map_err(|error| EngineError::Engine { message: error.to_string() })?.map_err(refuse)
+    }
+
     /// Begins to load a model in the background, unless that is going on already.
-    fn bring(&mut self, model: &str) -> &mut Coming {
-        if let Some(other) = self.coming.take_if(|coming| coming.model != model) {
-            info!(model.id = other.model, "the load of model {} is given up", other.model);
+    fn bring(&mut self, key: &str, files: &Arc<ModelFiles>) -> &mut Coming {
+        if let Some(other) = self.coming.take_if(|coming| !coming.is_of(key, files)) {
+            info!(model.id = other.key, "the load of model {} is given up", other.key);
         }
         let (settings, wait) = (&self.settings, self.backoff.remaining(Instant::now()));
-        self.coming.get_or_insert_with(|| Coming::begin(settings.clone(), model.to_owned(), wait))
+        self.coming.get_or_insert_with(|| Coming::begin(settings.clone(), key.to_owned(), Arc::clone(files), wait))
     }
 
     /// Returns whether a load in the background is over. Whether well or not is not known yet.
-    fn has_arrived(&self, model: &str) -> bool {
-        self.coming.as_ref().is_some_and(|coming| coming.model == model && coming.task.is_finished())
+    fn has_arrived(&self, key: &str, files: &ModelFiles) -> bool {
+        self.coming.as_ref().is_some_and(|coming| coming.is_of(key, files) && coming.task.is_finished())
     }
 
     /// Waits for a model that is being loaded, or begins with it.
-    async fn await_model(&mut self, model: &str, run: &Run) -> Result<Session, EngineError> {
-        let coming = self.bring(model);
+    async fn await_model(&mut self, key: &str, files: &Arc<ModelFiles>, run: &Run) -> Result<Arrived, EngineError> {
+        let coming = self.bring(key, files);
         let outcome = loop {
             tokio::select! {
                 biased;
@@ -167,60 +169,41 @@ impl SdEngine {
     }
 }
 
-impl Coming {
-    fn begin(settings: Settings, model: String, wait: Duration) -> Self {
-        let (report, progress) = watch::channel((0, 0));
-        let id = model.clone();
-        let task = tokio::spawn(async move {
-            tokio::time::sleep(wait).await;
-            let library = settings.library.clone();
-            let files = tokio::task::spawn_blocking(move || library.resolve(&id)).await;
-            let files = files.map_err(|error| EngineError::Engine { message: error.to_string() })?.map_err(refuse)?;
-            let mut session = Session::open(&settings.child()).await?;
-            match session.load(files, settings.threads, &report).await {
-                Ok(()) => Ok(session),
-                Err(Trouble::Failed(message)) => Err(EngineError::Rejected {
-                    message: format!("the model could not be loaded: {message}"),
-                    remedy: Some("look whether the files of the model belong together and are whole".to_owned()),
-                }),
-                Err(_) => Err(EngineError::Crashed { message: session.last_words("loaded the model").await }),
-            }
-        });
-        Self { model, progress, task: AbortOnDropHandle::new(task) }
-    }
-}
-
 impl Engine for SdEngine {
     fn describe(&self) -> EngineDescription {
         self.description.clone()
     }
 
     fn resident_models(&self) -> Vec<String> {
-        let usable = self.loaded.iter().filter(|loaded| loaded.session.is_usable());
-        usable.map(|loaded| loaded.model.clone()).collect()
+        self.residents.keys()
     }
 
     async fn load(&mut self, order: &Order, run: &Run) -> Result<(), EngineError> {
-        let Some(model) = order.spec.model() else {
+        let Some(key) = order.spec.model() else {
             return Err(EngineError::Rejected { message: "no model was chosen".to_owned(), remedy: None });
         };
-        if self.is_resident(model) {
+        let work = Work::of(order);
+        self.bury().await;
+        if let Some(parts) = self.residents.find(key).map(|resident| resident.parts) {
+            self.residents.make_room(self.budget, key, parts.needed_mib(work)).await;
             return Ok(());
         }
         run.progress(Phase::Loading, 0, 0);
-        self.bury().await;
-        self.end_loaded().await;
-        let was_tried_before = self.has_arrived(model);
-        let session = match self.await_model(model, run).await {
+        self.residents.end_unusable().await;
+        let (files, parts) = self.resolve(key).await?;
+        let files = Arc::new(files);
+        self.residents.make_room(self.budget, key, parts.needed_mib(work)).await;
+        let was_tried_before = self.has_arrived(key, &files);
+        let arrived = match self.await_model(key, &files, run).await {
             // What went wrong in the background, before this job came, is not this job's failure.
             Err(error) if was_tried_before && !matches!(error, EngineError::Cancelled) => {
-                warn!(model.id = model, "model {model} could not be brought back in the background: {error}");
-                self.await_model(model, run).await?
+                warn!(model.id = key, "model {key} could not be brought back in the background: {error}");
+                self.await_model(key, &files, run).await?
             }
             outcome => outcome?,
         };
-        info!(model.id = model, "model {model} is in memory");
-        self.loaded = Some(Loaded { model: model.to_owned(), session });
+        info!(model.id = key, "model {key} is in memory");
+        self.residents.add(Resident::new(key.to_owned(), files, parts, arrived));
         Ok(())
     }
 
@@ -237,25 +220,25 @@ impl Engine for SdEngine {
                 remedy: Some("take it out".to_owned()),
             });
         }
-        let Some(loaded) = self.loaded.as_mut().filter(|loaded| loaded.session.is_usable()) else {
+        let key = wanted.painting.model.as_deref().unwrap_or_default();
+        let Some(resident) = self.residents.find(key) else {
             return Err(EngineError::Engine { message: "no model is loaded".to_owned() });
         };
-        let trouble = match loaded.session.generate(wanted, run).await {
-            Ok(pictures) => return Ok(pictures),
-            Err(trouble) => trouble,
-        };
-        match trouble {
-            Trouble::Failed(message) => Err(EngineError::Engine { message }),
-            Trouble::Stopped => Err(EngineError::Cancelled),
-            Trouble::MustBeKilled => {
-                let model = loaded.model.clone();
-                self.end_loaded().await;
-                self.bring(&model);
+        let outcome = resident.session.generate(wanted, run).await;
+        resident.weigh();
+        match outcome {
+            Ok(pictures) => Ok(pictures),
+            Err(Trouble::Failed(message)) => Err(EngineError::Engine { message }),
+            Err(Trouble::Stopped) => Err(EngineError::Cancelled),
+            Err(Trouble::MustBeKilled) => {
+                let files = Arc::clone(&resident.files);
+                self.residents.end(key).await;
+                self.bring(key, &files);
                 Err(EngineError::Cancelled)
             }
-            Trouble::Gone => {
-                let message = loaded.session.last_words("made the picture").await;
-                self.loaded = None;
+            Err(Trouble::Gone) => {
+                let message = resident.session.last_words("made the picture").await;
+                self.residents.take(key);
                 self.note_crash(&message);
                 Err(EngineError::Crashed { message })
             }
@@ -264,7 +247,7 @@ impl Engine for SdEngine {
 
     async fn unload(&mut self) {
         self.coming = None;
-        self.end_loaded().await;
+        self.residents.end_all().await;
     }
 }
 

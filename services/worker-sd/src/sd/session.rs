@@ -105,6 +105,11 @@ impl Session {
         self.child.process_id()
     }
 
+    /// Returns whether it computes on the processor, in the memory of the machine.
+    pub(super) fn is_on_cpu(&self) -> bool {
+        self.device == "cpu"
+    }
+
     /// Returns whether the child lives and waits for work.
     pub(super) fn is_usable(&self) -> bool {
         !self.is_busy && matches!(self.child.state(), State::Starting | State::Ready)

@@ -8,4 +8,5 @@ mod orphans;
 mod parameters;
 mod progress;
 mod service;
+mod residents;
 mod studio;

@@ -46,6 +46,17 @@ impl Studio {
         Self { engine: start_engine(models.path()).await, models }
     }
 
+    /// Starts the engine with so much memory beside a folder with the models `smoke`, `second` and `third`, which are alike.
+    pub(crate) async fn open_within(memory_mib: u64) -> Self {
+        let models = tempfile::tempdir().unwrap();
+        testkit::tiny_models::write_sd(models.path()).unwrap();
+        for name in ["second", "third"] {
+            let folder = models.path().join("checkpoints");
+            fs::copy(folder.join("smoke.json"), folder.join(name).with_extension("json")).unwrap();
+        }
+        Self { engine: start_engine_within(models.path(), memory_mib).await, models }
+    }
+
     /// Runs a job as a worker does.
     pub(crate) async fn make(&mut self, order: &Order) -> Result<Vec<Picture>, EngineError> {
         let attempt = Attempt::new();
@@ -82,8 +93,13 @@ impl Attempt {
 
 /// Starts an engine for a folder of models.
 pub(crate) async fn start_engine(models: &Path) -> SdEngine {
+    start_engine_within(models, 0).await
+}
+
+/// Starts an engine that may hold so much memory.
+pub(crate) async fn start_engine_within(models: &Path, memory_mib: u64) -> SdEngine {
     let library = models::Library::open(models);
-    let settings = Settings { program: program(), threads: 1, device: String::new(), library };
+    let settings = Settings { program: program(), threads: 1, device: String::new(), memory_mib, library };
     SdEngine::start(settings).await.unwrap()
 }
 

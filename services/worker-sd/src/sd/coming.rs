@@ -1,0 +1,63 @@
+//! A child that is being started and loads a model, in the background.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use contract::engine::ModelFiles;
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+use worker::EngineError;
+
+use super::{
+    Settings,
+    session::{Session, Trouble},
+};
+
+/// A child that is being started and loads a model, in the background. Dropping this ends it.
+#[derive(Debug)]
+pub(super) struct Coming {
+    /// Which model.
+    pub(super) key: String,
+    /// Its files, and how they are held.
+    pub(super) files: Arc<ModelFiles>,
+    /// Steps done, and steps in all.
+    pub(super) progress: watch::Receiver<(u32, u32)>,
+    pub(super) task: AbortOnDropHandle<Result<Arrived, EngineError>>,
+}
+
+/// A child that has loaded its model.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    pub(super) session: Session,
+    /// How long that took.
+    pub(super) load: Duration,
+}
+
+impl Coming {
+    /// Begins, after a wait.
+    pub(super) fn begin(settings: Settings, key: String, files: Arc<ModelFiles>, wait: Duration) -> Self {
+        let (report, progress) = watch::channel((0, 0));
+        let wanted = ModelFiles::clone(&files);
+        let task = tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            let begun = Instant::now();
+            let mut session = Session::open(&settings.child()).await?;
+            match session.load(wanted, settings.threads, &report).await {
+                Ok(()) => Ok(Arrived { session, load: begun.elapsed() }),
+                Err(Trouble::Failed(message)) => Err(EngineError::Rejected {
+                    message: format!("the model could not be loaded: {message}"),
+                    remedy: Some("look whether the files of the model belong together and are whole".to_owned()),
+                }),
+                Err(_) => Err(EngineError::Crashed { message: session.last_words("loaded the model").await }),
+            }
+        });
+        Self { key, files, progress, task: AbortOnDropHandle::new(task) }
+    }
+
+    /// Returns whether this is the load of a model, held in this way.
+    pub(super) fn is_of(&self, key: &str, files: &ModelFiles) -> bool {
+        self.key == key && *self.files == *files
+    }
+}
