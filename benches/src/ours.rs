@@ -124,6 +124,7 @@ fn publication() -> anyhow::Result<Publication> {
         id: JobId::new(),
         spec,
         inputs: Vec::new(),
+        history: Vec::new(),
         submitted_at: OffsetDateTime::UNIX_EPOCH,
         traceparent: None,
     };
@@ -142,5 +143,5 @@ fn publication() -> anyhow::Result<Publication> {
 fn nothing() -> JobResult {
     let at = OffsetDateTime::UNIX_EPOCH;
     let timeline = Timeline { leased_at: at, loaded_at: at, sampled_at: at, stored_at: at, engine_s: 0.0 };
-    JobResult { assets: Vec::new(), engine: "none".to_owned(), timeline }
+    JobResult { assets: Vec::new(), engine: "none".to_owned(), timeline, measures: Vec::new(), cost: None }
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     JobId,
     asset::AssetRef,
+    cost::Cost,
     event::Progress,
     result::JobResult,
     spec::{JobKind, JobSpec},
@@ -169,6 +170,9 @@ pub struct QueuedJob {
     /// The assets that the spec names, so that a worker finds their files. Each once, in the order of the spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<AssetRef>,
+    /// What earlier jobs of the model cost, the newest first, for a worker that has not run it yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<Cost>,
     /// When the person submitted it.
     #[serde(with = "time::serde::rfc3339")]
     pub submitted_at: OffsetDateTime,

@@ -5,6 +5,7 @@
 
 pub mod asset;
 pub mod control;
+pub mod cost;
 pub mod engine;
 pub mod event;
 pub mod id;

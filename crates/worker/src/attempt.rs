@@ -3,6 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use contract::{
+    cost::Cost,
     job::{Failure, FailureCode},
     result::JobResult,
 };
@@ -17,7 +18,7 @@ use crate::{
     keep::{self, Origin},
     metrics::{self, End},
     order::Order,
-    pace::Amount,
+    pace::{Amount, Attempted, Measured},
     parts::Parts,
     prepare::prepare,
     watch::Watch,
@@ -61,12 +62,14 @@ impl<E: Engine> Worker<E> {
         let leased_at = self.parts.clock.now();
         let spec = &lease.job.spec;
         let model = spec.model().unwrap_or_default();
-        let amount = Amount::of(spec);
         let was_resident = self.engine.resident_models().iter().any(|resident| resident == model);
         let order = match prepare(&lease.job) {
             Ok(order) => order,
-            Err(error) => return self.engine_failure(error).await,
+            Err(error) => return engine_failure(error),
         };
+        let amount = Amount::of(&order);
+        let device = self.engine.describe().device;
+        self.paces.recall(model, &device, &lease.job.history);
         let mut watch = Watch::begin(lease, self.paces.expect(model, was_resident, amount));
 
         let made = match self.drive(lease, &order, &mut watch).await {
@@ -75,14 +78,18 @@ impl<E: Engine> Worker<E> {
             Driven::Halted(Halt::Cancelled) => return Verdict::Cancel,
             Driven::Halted(Halt::Lost) => return Verdict::Discard,
             Driven::Halted(Halt::Drained) => return Verdict::Release,
-            Driven::Halted(Halt::Stalled) => return self.engine_failure(self.hung()).await,
+            Driven::Halted(Halt::Stalled) => return self.engine_lost(self.hung()).await,
+            Driven::Panicked(words) => {
+                let message = format!("the engine panicked: {words}");
+                return self.engine_lost(EngineError::Crashed { message }).await;
+            }
             Driven::NotLoaded(error) => {
                 if !matches!(error, EngineError::Rejected { .. }) {
                     self.residency.load_failed(self.started.elapsed(), model);
                 }
-                return self.engine_failure(error).await;
+                return engine_failure(error);
             }
-            Driven::NotMade(error) => return self.engine_failure(error).await,
+            Driven::NotMade(error) => return engine_failure(error),
         };
         if !was_resident {
             self.residency.loaded(self.started.elapsed(), model, made.load);
@@ -90,7 +97,9 @@ impl<E: Engine> Worker<E> {
         }
 
         let origin = Origin { spec, leased_at, engine: self.engine.describe().name };
-        let kept = keep(&self.parts, lease, made, origin, &mut watch).instrument(info_span!("store"));
+        let (attempt, notes) = (Attempted { was_resident, amount, device }, made.notes.clone());
+        let kept = keep(&self.parts, lease, made, origin, &mut watch, |measured| attempt.cost(measured, notes))
+            .instrument(info_span!("store"));
         let kept = tokio::select! {
             biased;
             () = lease.lost().cancelled_owned() => return Verdict::Discard,
@@ -100,7 +109,9 @@ impl<E: Engine> Worker<E> {
         };
         match kept {
             Ok(result) => {
-                self.paces.learn(model, was_resident, amount, &watch.finish());
+                if let Some(pace) = result.cost.as_ref().and_then(|cost| cost.pace) {
+                    self.paces.learn(model, pace);
+                }
                 Verdict::Succeed(Box::new(result), End::Succeeded)
             }
             Err(error) => storage_failure(&error),
@@ -111,7 +122,8 @@ impl<E: Engine> Worker<E> {
     async fn drive(&mut self, lease: &Lease, order: &Order, watch: &mut Watch<'_>) -> Driven {
         let (cancelled, lost) = (lease.cancelled(), lease.lost());
         let overdue = self.overdue(self.parts.settings.drain);
-        let (run, reports) = Run::new(lease.job.id, lease.attempt, CancellationToken::new());
+        let (mut run, reports) = Run::new(lease.job.id, lease.attempt, CancellationToken::new());
+        run.history.clone_from(&lease.job.history);
         let stalled = drive::stall(reports.signs_of_life.clone(), self.parts.settings.stall);
         let halt = async {
             tokio::select! {
@@ -132,22 +144,10 @@ impl<E: Engine> Worker<E> {
         EngineError::Crashed { message: format!("the engine said nothing for {limit_s} s and was given up") }
     }
 
-    async fn engine_failure(&mut self, error: EngineError) -> Verdict {
-        let (outcome, code, message, remedy) = match error {
-            EngineError::Rejected { message, remedy } => (Outcome::Failed, FailureCode::Rejected, message, remedy),
-            EngineError::Engine { message } => (Outcome::Retry, FailureCode::Engine, message, None),
-            EngineError::Crashed { message } => {
-                metrics::engine_restarted();
-                // Nothing of what died may be left.
-                drive::unload(&mut self.engine, self.parts.settings.grace).await;
-                (Outcome::Crashed, FailureCode::EngineCrashed, message, None)
-            }
-            EngineError::Cancelled => {
-                let message = "the engine stopped although nobody asked it to".to_owned();
-                (Outcome::Retry, FailureCode::Engine, message, None)
-            }
-        };
-        Verdict::Fail(outcome, Failure { code, message, remedy })
+    /// Ends what is left of an engine of which nobody knows the state.
+    async fn engine_lost(&mut self, error: EngineError) -> Verdict {
+        drive::unload(&mut self.engine, self.parts.settings.grace).await;
+        engine_failure(error)
     }
 
     /// Tells the queue, which tries until it is heard; while the worker stops, not for long.
@@ -195,6 +195,24 @@ impl<E: Engine> Worker<E> {
     }
 }
 
+/// Returns how a job ends, or goes on, after its engine did not do what it was asked for.
+fn engine_failure(error: EngineError) -> Verdict {
+    let (outcome, code, message, remedy) = match error {
+        EngineError::Rejected { message, remedy } => (Outcome::Failed, FailureCode::Rejected, message, remedy),
+        EngineError::Engine { message } => (Outcome::Retry, FailureCode::Engine, message, None),
+        EngineError::Crashed { message } => {
+            metrics::engine_restarted();
+            (Outcome::Crashed, FailureCode::EngineCrashed, message, None)
+        }
+        EngineError::Hopeless { message, remedy } => (Outcome::Failed, FailureCode::Engine, message, Some(remedy)),
+        EngineError::Cancelled => {
+            let message = "the engine stopped although nobody asked it to".to_owned();
+            (Outcome::Retry, FailureCode::Engine, message, None)
+        }
+    };
+    Verdict::Fail(outcome, Failure { code, message, remedy })
+}
+
 /// Stores what was made, and leaves the result for the next attempt in case the queue does not hear of this one.
 async fn keep(
     parts: &Parts,
@@ -202,8 +220,10 @@ async fn keep(
     made: Made,
     origin: Origin<'_>,
     watch: &mut Watch<'_>,
+    cost: impl FnOnce(&Measured) -> Cost,
 ) -> anyhow::Result<JobResult> {
-    let result = keep::keep(&parts.assets, &parts.clock, made, origin, |report| watch.tell(report)).await?;
+    let mut result = keep::keep(&parts.assets, &parts.clock, made, origin, |report| watch.tell(report)).await?;
+    result.cost = Some(cost(&watch.measure()));
     parts.assets.write_result(lease.job.id, lease.token(), &result).await?;
     Ok(result)
 }

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tracing::{Instrument, info_span, warn};
 
 use crate::{
-    engine::{Engine, EngineError, Picture, Run},
-    metrics,
+    engine::{Engine, EngineError, Notes, Picture, Run},
+    guard, metrics,
     order::Order,
 };
 
@@ -30,6 +30,8 @@ pub(crate) struct Made {
     pub(crate) load: Duration,
     /// How long the engine worked, with the load.
     pub(crate) work: Duration,
+    /// What the engine said about them.
+    pub(crate) notes: Notes,
 }
 
 /// Why the worker stopped an engine.
@@ -54,8 +56,16 @@ pub(crate) enum Driven {
     NotLoaded(EngineError),
     /// The pictures could not be made.
     NotMade(EngineError),
+    /// The engine panicked, with these words. Nobody knows what it holds.
+    Panicked(String),
     /// The worker stopped it.
     Halted(Halt),
+}
+
+/// How an engine did not do what it was asked for.
+enum Fall {
+    Failed(EngineError),
+    Panicked(String),
 }
 
 /// Runs the engine until it is done or `halt` comes; then it has `grace` to stop by itself.
@@ -94,16 +104,37 @@ pub(crate) async fn stall(mut signs_of_life: watch::Receiver<()>, limit: Duratio
 async fn work<E: Engine>(engine: &mut E, order: &Order, run: &Run, clock: &Clock) -> Driven {
     let began = Instant::now();
     let model = order.spec.model().unwrap_or_default();
-    if let Err(error) = guarded(engine.load(order, run)).instrument(info_span!("load", model.id = model)).await {
-        return Driven::NotLoaded(error);
+    match guarded(engine.load(order, run)).instrument(info_span!("load", model.id = model)).await {
+        Ok(()) => {}
+        Err(Fall::Failed(error)) => return Driven::NotLoaded(error),
+        Err(Fall::Panicked(words)) => return Driven::Panicked(words),
     }
     let (loaded_at, load) = (clock.now(), began.elapsed());
-    match guarded(engine.generate(order, run)).instrument(info_span!("sample", model.id = model)).await {
-        Ok(pictures) => {
-            Driven::Made(Made { pictures, loaded_at, sampled_at: clock.now(), load, work: began.elapsed() })
-        }
-        Err(error) => Driven::NotMade(error),
+    match generate(engine, order, run).instrument(info_span!("sample", model.id = model)).await {
+        Ok(pictures) => Driven::Made(Made {
+            pictures,
+            loaded_at,
+            sampled_at: clock.now(),
+            load,
+            work: began.elapsed(),
+            notes: run.take_notes(),
+        }),
+        Err(Fall::Failed(error)) => Driven::NotMade(error),
+        Err(Fall::Panicked(words)) => Driven::Panicked(words),
     }
+}
+
+/// Makes the pictures; once more in tiles if one of them shows nothing.
+async fn generate<E: Engine>(engine: &mut E, order: &Order, run: &Run) -> Result<Vec<Picture>, Fall> {
+    let pictures = guarded(engine.generate(order, run)).await?;
+    if !guard::shows_nothing(order, &pictures) {
+        return Ok(pictures);
+    }
+    let Some(tiled) = guard::in_tiles(order) else { return Err(Fall::Failed(guard::refusal())) };
+    warn!(job.id = %run.job_id, "job {}: a picture of one colour came; it is made once more, in tiles", run.job_id);
+    run.note_measure(guard::measure());
+    let pictures = guarded(engine.generate(&tiled, run)).await?;
+    if guard::shows_nothing(order, &pictures) { Err(Fall::Failed(guard::refusal())) } else { Ok(pictures) }
 }
 
 /// Ends what an engine holds; a panic on the way is no reason to fall.
@@ -116,11 +147,11 @@ pub(crate) async fn unload<E: Engine>(engine: &mut E, limit: Duration) {
     }
 }
 
-/// Turns a panic of an engine into a crash.
-async fn guarded<T>(engine: impl Future<Output = Result<T, EngineError>>) -> Result<T, EngineError> {
+/// Catches a panic of an engine.
+async fn guarded<T>(engine: impl Future<Output = Result<T, EngineError>>) -> Result<T, Fall> {
     match AssertUnwindSafe(engine).catch_unwind().await {
-        Ok(outcome) => outcome,
-        Err(panic) => Err(EngineError::Crashed { message: format!("the engine panicked: {}", words(panic.as_ref())) }),
+        Ok(outcome) => outcome.map_err(Fall::Failed),
+        Err(panic) => Err(Fall::Panicked(words(panic.as_ref()).to_owned())),
     }
 }
 

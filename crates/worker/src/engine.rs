@@ -5,10 +5,19 @@
 //! Every future that an engine returns may be dropped half-way (an engine that does not hear a cancel, a stop that is due);
 //! the next call must then find the engine usable: a child that is left in an unknown state is ended and started again.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    mem,
+    sync::{Mutex, PoisonError},
+};
 
 use bytes::Bytes;
-use contract::{JobId, event::Phase};
+use contract::{
+    JobId,
+    cost::Cost,
+    event::Phase,
+    result::{Measure, MemoryStep},
+};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -78,6 +87,14 @@ pub enum EngineError {
         /// Its last words, for the person who asked.
         message: String,
     },
+    /// It did not work, and would not the next time either.
+    #[error("{message}")]
+    Hopeless {
+        /// Why, for the person who asked.
+        message: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// It stopped because the run was cancelled.
     #[error("the run was cancelled")]
     Cancelled,
@@ -90,10 +107,24 @@ pub struct Run {
     pub job_id: JobId,
     /// The how-manieth attempt, from 1.
     pub attempt: u32,
+    /// What earlier jobs of the model cost, the newest first.
+    pub history: Vec<Cost>,
     cancelled: CancellationToken,
     steps: mpsc::UnboundedSender<StepReport>,
     preview: watch::Sender<Option<PreviewReport>>,
     sign_of_life: watch::Sender<()>,
+    notes: Mutex<Notes>,
+}
+
+/// What an engine says about the pictures, beside the pictures.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// What it did differently so that the job could be done at all.
+    pub measures: Vec<Measure>,
+    /// What it held at most, where that was measured.
+    pub peak_mib: Option<u64>,
+    /// What it did to save memory, for whatever reason.
+    pub steps: Vec<MemoryStep>,
 }
 
 impl Run {
@@ -104,7 +135,9 @@ impl Run {
         let (preview, preview_seen) = watch::channel(None);
         let (sign_of_life, life_seen) = watch::channel(());
         let reports = Reports { steps: steps_seen, preview: preview_seen, signs_of_life: life_seen };
-        (Self { job_id, attempt, cancelled, steps, preview, sign_of_life }, reports)
+        let history = Vec::new();
+        let notes = Mutex::default();
+        (Self { job_id, attempt, history, cancelled, steps, preview, sign_of_life, notes }, reports)
     }
 
     /// Reports how far the engine is. `steps` is 0 where nobody knows.
@@ -119,6 +152,26 @@ impl Run {
     pub fn preview(&self, step: u32, jpeg: Bytes) {
         self.preview.send_replace(Some(PreviewReport { step, jpeg }));
         self.sign_of_life.send_replace(());
+    }
+
+    /// Notes what was done differently so that the job can be done at all. The first reason for a step is the one that counts.
+    pub fn note_measure(&self, measure: Measure) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if notes.measures.iter().all(|known| known.step != measure.step) {
+            notes.measures.push(measure);
+        }
+    }
+
+    /// Notes what the engine held at most while it saved memory by these steps.
+    pub fn note_memory(&self, peak_mib: Option<u64>, steps: Vec<MemoryStep>) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        (notes.peak_mib, notes.steps) = (peak_mib, steps);
+    }
+
+    /// Takes what was noted.
+    #[must_use]
+    pub fn take_notes(&self) -> Notes {
+        mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns the token that fires when the engine should stop.

@@ -50,6 +50,8 @@ pub(crate) async fn keep(
             stored_at: clock.now(),
             engine_s: made.work.as_secs_f64(),
         },
+        measures: made.notes.measures,
+        cost: None,
     })
 }
 

@@ -20,6 +20,7 @@ mod work;
 mod attempt;
 mod connect;
 mod drive;
+mod guard;
 mod keep;
 mod metrics;
 mod name;

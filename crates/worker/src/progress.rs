@@ -70,14 +70,15 @@ impl Tracker {
         self.progress()
     }
 
-    /// Returns what the attempt taught about its model.
-    pub(crate) fn finish(mut self, at: Duration) -> Measured {
+    /// Returns what the attempt has taught about its model.
+    pub(crate) fn measure(&mut self, at: Duration) -> Measured {
         self.pass_time(at);
         let step_s = self.pace.step_s();
         let encoding = index(Phase::Encoding);
         let unseen_s = f64::from(self.pace.unseen_steps) * step_s.unwrap_or(0.0);
-        self.spent_s[encoding] = (self.spent_s[encoding] - unseen_s).max(0.0);
-        Measured { phase_s: self.spent_s, step_s }
+        let mut phase_s = self.spent_s;
+        phase_s[encoding] = (phase_s[encoding] - unseen_s).max(0.0);
+        Measured { phase_s, step_s }
     }
 
     /// Books the time since the latest report on the phase that it named.
@@ -184,7 +185,10 @@ fn share(done: f64, all: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pace::{Amount, Paces};
+    use crate::{
+        engine::Notes,
+        pace::{Amount, Attempted, Paces},
+    };
 
     fn tracker(steps: u32, pictures: u32) -> Tracker {
         let amount = Amount { steps, pictures, megapixels: 0.25 };
@@ -263,7 +267,9 @@ mod tests {
         for (report, number) in two_pictures().into_iter().zip(1..) {
             first.report(second(number), report);
         }
-        paces.learn("m", false, amount, &first.finish(second(20)));
+        let first = Attempted { was_resident: false, amount, device: String::new() }
+            .cost(&first.measure(second(20)), Notes::default());
+        paces.learn("m", first.pace.expect("measured"));
         let mut next = Tracker::new(paces.expect("m", true, amount));
         let remaining_s = next.report(Duration::ZERO, step(Phase::Loading, 0, 0)).remaining_s.expect("measured");
         assert!((10.0..20.0).contains(&remaining_s), "{remaining_s}");
@@ -275,7 +281,7 @@ mod tests {
         tracker.report(second(0), step(Phase::Encoding, 0, 0));
         tracker.report(second(3), step(Phase::Sampling, 1, 4));
         tracker.report(second(5), step(Phase::Sampling, 2, 4));
-        let measured = tracker.finish(second(5));
+        let measured = tracker.measure(second(5));
         assert_eq!(measured.step_s, Some(2.0));
         assert_eq!(measured.phase_s[index(Phase::Encoding)], 1.0);
     }

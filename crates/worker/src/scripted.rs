@@ -56,7 +56,10 @@ impl ScriptedEngine {
         directive: &Directive,
         run: &Run,
     ) -> Result<Picture, EngineError> {
-        let picture = card::draw(order.width, order.height, steps, seed);
+        let mut picture = card::draw(order.width, order.height, steps, seed);
+        if directive.is_flat(run.attempt, painting(order)?.vae_tiling == Some(true)) {
+            picture.rgb.fill(127);
+        }
         let step = directive.step.unwrap_or(self.step);
         run.progress(Phase::Sampling, 0, steps);
         for number in 1..=steps {
@@ -148,7 +151,7 @@ fn read_directive(painting: &Painting) -> Result<Directive, EngineError> {
 /// Does what the directive says, in the middle of the steps.
 async fn misbehave(directive: &Directive, run: &Run) -> Result<(), EngineError> {
     match directive.misdeed(run.attempt) {
-        None | Some(Misdeed::FailLoad) => Ok(()),
+        None | Some(Misdeed::FailLoad | Misdeed::Flat | Misdeed::FlatUntiled) => Ok(()),
         Some(Misdeed::Reject) => Err(EngineError::Rejected {
             message: "the scripted engine refused, as the prompt asked".to_owned(),
             remedy: Some("take the directive out of the prompt".to_owned()),

@@ -48,9 +48,9 @@ impl<'a> Watch<'a> {
         done
     }
 
-    /// Returns what the attempt taught about its model.
-    pub(crate) fn finish(self) -> Measured {
-        self.tracker.finish(self.began.elapsed())
+    /// Returns what the attempt has taught about its model.
+    pub(crate) fn measure(&mut self) -> Measured {
+        self.tracker.measure(self.began.elapsed())
     }
 
     async fn follow(&mut self, steps: &mut mpsc::UnboundedReceiver<StepReport>) -> Infallible {

@@ -15,7 +15,7 @@ use crate::draw::{png, store};
 fn result(assets: Vec<AssetRef>) -> JobResult {
     let at = OffsetDateTime::UNIX_EPOCH;
     let timeline = Timeline { leased_at: at, loaded_at: at, sampled_at: at, stored_at: at, engine_s: 1.0 };
-    JobResult { assets, engine: "test 1".to_owned(), timeline }
+    JobResult { assets, engine: "test 1".to_owned(), timeline, measures: Vec::new(), cost: None }
 }
 
 async fn picture(store: &AssetStore, number: u8) -> AssetRef {

@@ -159,7 +159,14 @@ pub(crate) fn publication() -> Publication {
 pub(crate) fn publication_of(id: JobId) -> Publication {
     let spec: JobSpec =
         serde_json::from_value(serde_json::json!({"kind": "text_to_image", "prompt": "a lighthouse"})).unwrap();
-    let job = QueuedJob { id, spec, inputs: Vec::new(), submitted_at: OffsetDateTime::UNIX_EPOCH, traceparent: None };
+    let job = QueuedJob {
+        id,
+        spec,
+        inputs: Vec::new(),
+        history: Vec::new(),
+        submitted_at: OffsetDateTime::UNIX_EPOCH,
+        traceparent: None,
+    };
     Publication {
         job,
         generation: 1,
@@ -175,7 +182,7 @@ pub(crate) fn publication_of(id: JobId) -> Publication {
 pub(crate) fn result() -> JobResult {
     let at = OffsetDateTime::UNIX_EPOCH;
     let timeline = Timeline { leased_at: at, loaded_at: at, sampled_at: at, stored_at: at, engine_s: 0.5 };
-    JobResult { assets: Vec::new(), engine: "scripted 1".to_owned(), timeline }
+    JobResult { assets: Vec::new(), engine: "scripted 1".to_owned(), timeline, measures: Vec::new(), cost: None }
 }
 
 pub(crate) fn failure() -> Failure {

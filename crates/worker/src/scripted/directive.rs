@@ -17,6 +17,10 @@ pub(crate) enum Misdeed {
     Kill,
     /// It does not hear a cancel and never comes to an end.
     Hang,
+    /// The picture is grey all over.
+    Flat,
+    /// The picture is grey all over, unless it is decoded in tiles.
+    FlatUntiled,
 }
 
 /// What stands between `[scripted:` and `]`.
@@ -32,8 +36,7 @@ pub(crate) struct Directive {
 }
 
 const OPENING: &str = "[scripted:";
-const WORDS: &str =
-    "reject, fail, flaky, fail_load, crash, kill, hang, attempts=NUMBER, steps_ms=NUMBER, load_ms=NUMBER";
+const WORDS: &str = "reject, fail, flaky, fail_load, crash, kill, hang, flat, flat_untiled, attempts=NUMBER, steps_ms=NUMBER, load_ms=NUMBER";
 
 impl Directive {
     /// Reads the directive of a prompt; without one, nothing special. The error is a sentence for people.
@@ -52,6 +55,15 @@ impl Directive {
     /// Returns what goes wrong in this attempt, counted from 1.
     pub(crate) fn misdeed(&self, attempt: u32) -> Option<Misdeed> {
         self.misdeed.filter(|_| self.attempts.is_none_or(|attempts| attempt <= attempts))
+    }
+
+    /// Returns whether the picture of this attempt is grey all over.
+    pub(crate) fn is_flat(&self, attempt: u32, is_tiled: bool) -> bool {
+        match self.misdeed(attempt) {
+            Some(Misdeed::Flat) => true,
+            Some(Misdeed::FlatUntiled) => !is_tiled,
+            _ => false,
+        }
     }
 
     fn take(&mut self, word: &str) -> Result<(), String> {
@@ -78,6 +90,8 @@ impl Directive {
             "crash" => Misdeed::Crash,
             "kill" => Misdeed::Kill,
             "hang" => Misdeed::Hang,
+            "flat" => Misdeed::Flat,
+            "flat_untiled" => Misdeed::FlatUntiled,
             _ => return Err(unknown(word)),
         });
         Ok(())

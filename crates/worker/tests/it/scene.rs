@@ -173,6 +173,7 @@ pub(crate) fn job_of(spec: serde_json::Value) -> QueuedJob {
         id: JobId::new(),
         spec: JobSpec::TextToImage(spec),
         inputs: Vec::new(),
+        history: Vec::new(),
         submitted_at: OffsetDateTime::UNIX_EPOCH,
         traceparent: None,
     }

@@ -192,6 +192,7 @@ impl TryFrom<MarkedRow> for Marked {
                 id: JobId(row.id),
                 spec: from_json("the request of a job", &row.spec)?,
                 inputs: Vec::new(),
+                history: Vec::new(),
                 submitted_at: from_micros(row.submitted_at)?,
                 traceparent: row.traceparent,
             },

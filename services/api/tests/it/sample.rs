@@ -48,7 +48,7 @@ pub(crate) fn file(letter: char) -> AssetRef {
 pub(crate) fn result(assets: Vec<AssetRef>) -> JobResult {
     let at = noon();
     let timeline = Timeline { leased_at: at, loaded_at: at, sampled_at: at, stored_at: at, engine_s: 0.5 };
-    JobResult { assets, engine: "scripted 1".to_owned(), timeline }
+    JobResult { assets, engine: "scripted 1".to_owned(), timeline, measures: Vec::new(), cost: None }
 }
 
 pub(crate) fn failure(message: &str) -> Failure {

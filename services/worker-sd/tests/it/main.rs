@@ -7,6 +7,6 @@ mod crashes;
 mod orphans;
 mod parameters;
 mod progress;
-mod service;
 mod residents;
+mod service;
 mod studio;

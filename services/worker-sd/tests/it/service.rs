@@ -52,6 +52,7 @@ impl Place {
             id: JobId::new(),
             spec,
             inputs: Vec::new(),
+            history: Vec::new(),
             submitted_at: OffsetDateTime::UNIX_EPOCH,
             traceparent: None,
         };

@@ -186,8 +186,14 @@ async fn who_runs_is_known_although_the_events_that_told_it_are_lost() {
 }
 
 fn publication(id: JobId, generation: u64) -> Publication {
-    let job =
-        QueuedJob { id, spec: spec("x"), inputs: Vec::new(), submitted_at: crate::sample::noon(), traceparent: None };
+    let job = QueuedJob {
+        id,
+        spec: spec("x"),
+        inputs: Vec::new(),
+        history: Vec::new(),
+        submitted_at: crate::sample::noon(),
+        traceparent: None,
+    };
     Publication {
         job,
         generation,
