@@ -12,7 +12,7 @@ use contract::{
     result::{JobResult, Timeline},
     spec::{JobSpec, WorkerKind},
 };
-use queue::{Accepted, Affinity, Publication, Queue};
+use queue::{Accepted, Affinity, Ending, Publication, Queue};
 use time::OffsetDateTime;
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -45,8 +45,17 @@ pub(crate) async fn process(url: &str, jobs: usize, concurrency: usize) -> anyho
         let (stop, result) = (stop.clone(), Arc::clone(&result));
         workers.spawn(async move {
             let affinity = Affinity::default();
-            while let Some(lease) = consumer.next(&affinity, &stop).await? {
-                ensure!(lease.succeed(&result).await? == Accepted::Yes, "a lease was lost");
+            while let Some(mut lease) = consumer.next(&affinity, &stop).await? {
+                // As the loop of a worker does: the end of one job and the next one are one round trip.
+                loop {
+                    let ending = Ending::Succeeded(&result);
+                    let (accepted, next) = consumer.finish_and_take(lease, ending, &affinity, &stop).await?;
+                    ensure!(accepted == Accepted::Yes, "a lease was lost");
+                    match next {
+                        Some(next) => lease = next,
+                        None => break,
+                    }
+                }
             }
             Ok(())
         });

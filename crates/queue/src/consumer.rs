@@ -1,4 +1,4 @@
-//! What a worker does: wait for a job.
+//! What a worker does: wait for a job, and end one to get the next.
 
 use std::{
     sync::Arc,
@@ -14,7 +14,7 @@ use redis::streams::StreamReadReply;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Error, Lease, Outcome, Queue,
+    Accepted, Ending, Error, Lease, Outcome, Queue,
     connection::{WaitingConnection, command, function, random_token},
     heart::Heart,
     keys::model_hash,
@@ -119,6 +119,52 @@ impl Consumer {
         Ok(None)
     }
 
+    /// Ends the attempt of `lease` and takes the next job, if one waits, in one round trip; none when `stop` has fired.
+    ///
+    /// During an outage it tries until the end is heard, as [`Lease::finish`] does, and takes no job. What may have been
+    /// handed over in an answer that never arrived, the next call of [`next`](Self::next) gives back.
+    pub async fn finish_and_take(
+        &mut self,
+        lease: Lease,
+        ending: Ending<'_>,
+        affinity: &Affinity,
+        stop: &CancellationToken,
+    ) -> Result<(Accepted, Option<Lease>), Error> {
+        let (outcome, payload) = ending.encode()?;
+        // Who stops wants no further job, and who is in doubt must first give back what it does not know of.
+        if stop.is_cancelled() || self.is_in_doubt {
+            return Ok((lease.end(outcome, &payload).await?, None));
+        }
+        let token = random_token()?;
+        let keys = self.queue.keys();
+        let keys = [keys.job(lease.job.id), keys.done(), keys.lanes(self.kind), keys.events()];
+        let mut call = function("atelier_v1_finish_and_lease", &keys);
+        call.arg(lease.job.id.to_string()).arg(lease.token()).arg(outcome.as_str()).arg(&payload);
+        self.add_wishes(&mut call, affinity, &token);
+        self.is_in_doubt = true;
+        let (is_accepted, handed): (bool, HandedOver) = match self.queue.query("finish a job", &call).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_outage() => return Ok((lease.end(outcome, &payload).await?, None)),
+            Err(error) => return Err(error),
+        };
+        self.is_in_doubt = false;
+        // The heart need not beat for what has ended.
+        drop(lease);
+        let accepted = if is_accepted { Accepted::Yes } else { Accepted::Lost };
+        match self.accept(handed, token).await {
+            Ok(Some(next)) if stop.is_cancelled() => {
+                self.give_back(next).await;
+                Ok((accepted, None))
+            }
+            Ok(next) => Ok((accepted, next)),
+            // The end was heard, and that is what this call must not get wrong.
+            Err(error) => {
+                tracing::warn!("could not refuse a job, so its lease runs out: {error:#}");
+                Ok((accepted, None))
+            }
+        }
+    }
+
     /// Takes the next job, if there is one.
     async fn look(&mut self, affinity: &Affinity) -> Result<Option<Lease>, Error> {
         let token = random_token()?;
@@ -169,19 +215,24 @@ impl Consumer {
     }
 
     fn call(&mut self, affinity: &Affinity, token: &str) -> redis::Cmd {
+        let keys = self.queue.keys();
+        let mut call = function("atelier_v1_lease", &[keys.lanes(self.kind), keys.done(), keys.events()]);
+        self.add_wishes(&mut call, affinity, token);
+        call
+    }
+
+    /// Adds who asks for a job, and for which.
+    fn add_wishes(&mut self, call: &mut redis::Cmd, affinity: &Affinity, token: &str) {
         // Looking for expired leases costs a command a lane, so not every call does it.
         let looks_for_expired = self.next_look <= Instant::now() && self.queue.is_calm_for(self.lease);
         if looks_for_expired {
             self.next_look = Instant::now() + self.patience() / 2;
         }
-        let keys = self.queue.keys();
-        let mut call = function("atelier_v1_lease", &[keys.lanes(self.kind), keys.done(), keys.events()]);
         call.arg(&self.worker).arg(token).arg(if looks_for_expired { milliseconds(self.lease) } else { 0 });
         call.arg(if affinity.prefer_warm { 1 } else { -1 }).arg(affinity.warm_models.len());
         for model in affinity.warm_models.iter().chain(&affinity.excluded_models) {
             call.arg(model_hash(model));
         }
-        call
     }
 
     async fn accept(&mut self, handed: HandedOver, token: String) -> Result<Option<Lease>, Error> {

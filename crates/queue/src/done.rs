@@ -1,22 +1,22 @@
 //! What workers finished, on its way to SQL.
 //!
-//! The stream has one group, `api`. An entry is settled after the SQL commit; until then it comes again, so the API must
-//! write it with a condition on the generation (`WHERE id = … AND generation = … AND state = 'published'`).
+//! The stream has one group, `api`, which hands each new entry to one reader. An entry stays in the stream until it is
+//! settled, after the SQL commit, and [`DoneReader::pending`] shows all that are there, so that nothing else need
+//! remember who read what. The API must write an entry with a condition on the generation
+//! (`WHERE id = … AND generation = … AND state = 'published'`), because it may see it twice.
 
 mod decode;
 
 use std::time::Duration;
 
 use contract::{JobId, job::Failure, result::JobResult};
-use redis::streams::{StreamId, StreamReadReply};
+use redis::streams::{StreamId, StreamRangeReply, StreamReadReply};
 
 use crate::{
     Error, Queue,
     connection::{WaitingConnection, function},
 };
 
-/// After how long another API instance counts as dead, so that its entries are taken over.
-const TAKE_OVER_AFTER: Duration = Duration::from_secs(30);
 /// How many unreadable entries are kept for a person to look at.
 const UNREADABLE_KEPT: usize = 1000;
 /// How many entries one function call settles.
@@ -125,19 +125,15 @@ impl Queue {
 }
 
 impl DoneReader {
-    /// Returns what was read and not settled, by this consumer or by one that has been silent for 30 seconds.
-    /// Settle what it returns, and call it again until it returns nothing.
+    /// Returns the oldest that were not settled, whoever read them. Settle what it returns, and call it again until it
+    /// returns nothing.
     pub async fn pending(&mut self, count: usize) -> Result<Vec<DoneEntry>, Error> {
-        let done = self.queue.keys().done();
-        let mut read = redis::pipe();
-        read.cmd("XAUTOCLAIM").arg(&done).arg("api").arg(&self.consumer).arg(TAKE_OVER_AFTER.as_millis() as u64);
-        read.arg("0-0").arg("COUNT").arg(count).arg("JUSTID").ignore();
-        read.cmd("XREADGROUP").arg("GROUP").arg("api").arg(&self.consumer).arg("COUNT").arg(count);
-        read.arg("STREAMS").arg(&done).arg("0");
-        let entries = self.read(&read, Duration::ZERO).await?;
-        // Anything that an answer lost is in this list from now on, as long as the caller empties it.
-        self.is_in_doubt = entries.len() >= count;
-        self.decode(entries).await
+        let mut list = redis::cmd("XRANGE");
+        list.arg(self.queue.keys().done()).arg("-").arg("+").arg("COUNT").arg(count);
+        let listed: StreamRangeReply = self.queue.query("list what workers finished", &list).await?;
+        // Anything that an answer lost is in this list, as long as the caller empties it.
+        self.is_in_doubt = listed.ids.len() >= count;
+        self.decode(listed.ids).await
     }
 
     /// Waits up to `block` for new entries; after a failure it first returns what is pending.
@@ -150,7 +146,9 @@ impl DoneReader {
         }
         let mut read = redis::pipe();
         read.cmd("XREADGROUP").arg("GROUP").arg("api").arg(&self.consumer).arg("COUNT").arg(count);
-        read.arg("BLOCK").arg(block.as_millis().max(1) as u64).arg("STREAMS").arg(self.queue.keys().done()).arg(">");
+        // What was handed out is not kept a second time: the stream itself holds it until it is settled.
+        read.arg("BLOCK").arg(block.as_millis().max(1) as u64).arg("NOACK");
+        read.arg("STREAMS").arg(self.queue.keys().done()).arg(">");
         self.is_in_doubt = true;
         let entries = self.read(&read, block).await?;
         self.is_in_doubt = false;
@@ -199,7 +197,6 @@ impl DoneReader {
         commands.ignore();
         if unreadable.substitute.is_none() {
             let done = self.queue.keys().done();
-            commands.cmd("XACK").arg(&done).arg("api").arg(&entry.id).ignore();
             commands.cmd("XDEL").arg(&done).arg(&entry.id).ignore();
         }
         self.queue.query_all("set an unreadable entry aside", &commands).await

@@ -36,6 +36,17 @@ pub enum Accepted {
     Lost,
 }
 
+/// How the holder of a lease ends the attempt.
+#[derive(Debug, Clone, Copy)]
+pub enum Ending<'a> {
+    /// The job is done.
+    Succeeded(&'a JobResult),
+    /// It went badly: `Failed`, `Retry` or `Crashed`.
+    Failed(Outcome, &'a Failure),
+    /// Somebody asked for its end.
+    Cancelled,
+}
+
 /// A job in the hands of a worker. Its heart beats by itself until it is finished or dropped; dropped, it runs out.
 pub struct Lease {
     /// What to do.
@@ -111,28 +122,23 @@ impl Lease {
 
     /// Ends the job well. Tries until Valkey answers.
     pub async fn succeed(self, result: &JobResult) -> Result<Accepted, Error> {
-        let payload = to_json("a result", result, MAX_RESULT_BYTES)?;
-        self.finish(Outcome::Succeeded, payload).await
+        self.finish(Ending::Succeeded(result)).await
     }
 
     /// Ends the attempt badly: `Failed`, `Retry` or `Crashed`. Tries until Valkey answers.
     pub async fn fail(self, outcome: Outcome, failure: &Failure) -> Result<Accepted, Error> {
-        if !matches!(outcome, Outcome::Failed | Outcome::Retry | Outcome::Crashed) {
-            return Err(Error::NoFailure(outcome));
-        }
-        let shorten = |text: &str| text.chars().take(MAX_MESSAGE_CHARS).collect::<String>();
-        let failure = Failure {
-            code: failure.code,
-            message: shorten(&failure.message),
-            remedy: failure.remedy.as_deref().map(shorten),
-        };
-        let payload = to_json("a failure", &failure, MAX_RESULT_BYTES)?;
-        self.finish(outcome, payload).await
+        self.finish(Ending::Failed(outcome, failure)).await
     }
 
     /// Ends the job because somebody asked for it. Tries until Valkey answers.
     pub async fn cancel(self) -> Result<Accepted, Error> {
-        self.finish(Outcome::Cancelled, String::new()).await
+        self.finish(Ending::Cancelled).await
+    }
+
+    /// Ends the attempt. Tries until Valkey answers.
+    pub async fn finish(self, ending: Ending<'_>) -> Result<Accepted, Error> {
+        let (outcome, payload) = ending.encode()?;
+        self.end(outcome, &payload).await
     }
 
     /// Puts the job back into its lane; the attempt does not count. Tries until Valkey answers.
@@ -145,11 +151,32 @@ impl Lease {
         self.hold.end("release a job", &call).await
     }
 
-    async fn finish(self, outcome: Outcome, payload: String) -> Result<Accepted, Error> {
+    /// Ends the attempt with what [`Ending::encode`] returned.
+    pub(crate) async fn end(self, outcome: Outcome, payload: &str) -> Result<Accepted, Error> {
         let keys = self.hold.queue.keys();
         let mut call = function("atelier_v1_finish", &[keys.job(self.job.id), keys.done()]);
         call.arg(self.job.id.to_string()).arg(&self.hold.token).arg(outcome.as_str()).arg(payload);
         self.hold.end("finish a job", &call).await
+    }
+}
+
+impl Ending<'_> {
+    /// Returns what the queue is told.
+    pub(crate) fn encode(self) -> Result<(Outcome, String), Error> {
+        match self {
+            Self::Succeeded(result) => Ok((Outcome::Succeeded, to_json("a result", result, MAX_RESULT_BYTES)?)),
+            Self::Failed(outcome @ (Outcome::Failed | Outcome::Retry | Outcome::Crashed), failure) => {
+                let shorten = |text: &str| text.chars().take(MAX_MESSAGE_CHARS).collect::<String>();
+                let failure = Failure {
+                    code: failure.code,
+                    message: shorten(&failure.message),
+                    remedy: failure.remedy.as_deref().map(shorten),
+                };
+                Ok((outcome, to_json("a failure", &failure, MAX_RESULT_BYTES)?))
+            }
+            Self::Failed(outcome, _) => Err(Error::NoFailure(outcome)),
+            Self::Cancelled => Ok((Outcome::Cancelled, String::new())),
+        }
     }
 }
 

@@ -30,5 +30,5 @@ pub use depth::Depth;
 pub use done::{DoneEntry, DoneReader, Outcome};
 pub use error::{Cause, Error};
 pub use events::{EventReader, Snapshot};
-pub use lease::{Accepted, Lease};
+pub use lease::{Accepted, Ending, Lease};
 pub use publisher::{Cancelled, Publication};

@@ -24,6 +24,7 @@ pub const FILES: &[(&str, &str)] = files![
     "publish.lua",
     "lease.lua",
     "beat.lua",
+    // After lease.lua, because it calls what hands a job over.
     "finish.lua",
     "release.lua",
     "recover.lua",

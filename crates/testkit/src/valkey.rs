@@ -1,4 +1,4 @@
-//! An own Valkey for each test: a real server on a Unix socket in a private folder, with an append-only file.
+//! An own Valkey for each test: a real server on a Unix socket in a private folder, with the settings of a deployment.
 //!
 //! ```no_run
 //! let valkey = testkit::valkey::TestValkey::start()?;
@@ -23,6 +23,9 @@ use crate::spawner;
 
 /// Overrides which server is started.
 pub const BINARY_VARIABLE: &str = "ATELIER_TEST_VALKEY_BIN";
+
+/// What a deployment sets, so that tests and benches meet what users get.
+const DEPLOYED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/valkey.conf");
 
 /// How long a server may take to be ready or to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -150,8 +153,7 @@ impl TestValkey {
         let binary = binary()?;
         let log = std::fs::File::options().create(true).append(true).open(self.folder.path().join("valkey.log"))?;
         let mut command = spawner::dying_with_us(&binary);
-        command.args(["--port", "0", "--unixsocket"]).arg(self.socket()).arg("--dir").arg(self.folder.path());
-        command.args(["--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--daemonize", "no"]);
+        command.arg(DEPLOYED).arg("--unixsocket").arg(self.socket()).arg("--dir").arg(self.folder.path());
         command.args(&self.arguments).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         spawner::spawn(command).with_context(|| format!("could not start {}", binary.display()))
     }

@@ -6,7 +6,7 @@ local function cancel(keys, args)
   local known = redis.call('HMGET', keys[1], 'state', 'worker', 'cancel')
   if not known[1] then return 'absent' end
   if known[1] == 'queued' then
-    close(keys[1], keys[2], args[1], 'cancelled', '')
+    close(keys[1], keys[2], args[1], 'cancelled')
     return 'cancelled'
   end
   if known[1] ~= 'running' then return 'finished' end

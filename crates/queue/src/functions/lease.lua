@@ -5,13 +5,13 @@
 -- Returns nothing, or id, attempt, attempts in all, job JSON.
 
 -- Returns the lanes in the order in which this worker wants them: rank, then warmth, then the oldest head.
-local function lanes_in_order(lanes_key, args)
-  local prefer, warm_count = tonumber(args[4]), tonumber(args[5])
+-- The arguments of `lease` come after the first `skip` ones.
+local function lanes_in_order(lanes_key, prefix, args, skip)
+  local prefer, warm_count = tonumber(args[skip + 4]), tonumber(args[skip + 5])
   local warmth, excluded = {}, {}
-  for i = 1, warm_count do warmth[args[5 + i]] = (warm_count - i + 1) * prefer end
-  for i = 6 + warm_count, #args do excluded[args[i]] = true end
+  for i = 1, warm_count do warmth[args[skip + 5 + i]] = (warm_count - i + 1) * prefer end
+  for i = skip + 6 + warm_count, #args do excluded[args[i]] = true end
 
-  local prefix = prefix_of(lanes_key)
   local listed = redis.call('ZRANGE', lanes_key, 0, -1, 'WITHSCORES')
   local lanes = {}
   for i = 1, #listed, 2 do
@@ -22,6 +22,7 @@ local function lanes_in_order(lanes_key, args)
       }
     end
   end
+  if #lanes < 2 then return lanes end
   -- Only asked where nothing else decides, because it costs two calls.
   local function head(lane)
     if not lane.head then
@@ -46,41 +47,39 @@ local function lanes_in_order(lanes_key, args)
   return lanes
 end
 
-local function lease(keys, args)
-  local done, events = keys[2], keys[3]
-  local worker, token, lease_ms = args[1], args[2], tonumber(args[3])
-  local prefix = prefix_of(keys[1])
-
-  -- The entry is in the pending entries list under this worker by now.
-  local function hand_over(lane, entry, id)
-    local job = prefix .. 'job:' .. id
-    local known = redis.call('HMGET', job, 'entry', 'cancel', 'attempts', 'max_attempts', 'job')
-    if known[1] ~= entry then
-      take_out(lane, entry)
-      return nil
-    end
-    if known[2] == '1' then
-      close(job, done, id, 'cancelled', '')
-      return nil
-    end
-    local attempt = tonumber(known[3]) + 1
-    if attempt > tonumber(known[4]) then
-      close(job, done, id, 'dead', '')
-      return nil
-    end
-    redis.call('HSET', job, 'state', 'running', 'token', token, 'worker', worker, 'attempts', attempt)
-    emit(events, id, '{"type":"running","worker":' .. cjson.encode(worker) .. ',"attempt":' .. attempt .. '}')
-    return {id, attempt, tonumber(known[4]), known[5]}
+-- Hands over a job whose entry is in the pending entries list under this worker by now, if it may still run.
+local function hand_over(prefix, lane, entry, id, done, events, worker, token)
+  local job = prefix .. 'job:' .. id
+  local known = redis.call('HMGET', job, 'entry', 'cancel', 'attempts', 'max_attempts', 'job')
+  if known[1] ~= entry then
+    take_out(lane, entry)
+    return nil
   end
+  if known[2] == '1' then
+    close(job, done, id, 'cancelled')
+    return nil
+  end
+  local attempt = known[3] + 1
+  if attempt > tonumber(known[4]) then
+    close(job, done, id, 'dead')
+    return nil
+  end
+  redis.call('HSET', job, 'state', 'running', 'token', token, 'worker', worker, 'attempts', attempt)
+  emit(events, id, '{"type":"running","worker":' .. cjson.encode(worker) .. ',"attempt":' .. attempt .. '}')
+  return {id, attempt, tonumber(known[4]), known[5]}
+end
 
-  for _, lane in ipairs(lanes_in_order(keys[1], args)) do
+local function next_job(lanes_key, done, events, args, skip)
+  local worker, token, lease_ms = args[skip + 1], args[skip + 2], tonumber(args[skip + 3])
+  local prefix = prefix_of(lanes_key)
+  for _, lane in ipairs(lanes_in_order(lanes_key, prefix, args, skip)) do
     if lease_ms > 0 then
       for _ = 1, EXPIRED_AT_ONCE do
         local entry, id, job = next_expired(lane.key, lease_ms, '-')
         if not entry then break end
         redis.call('XCLAIM', lane.key, 'w', worker, 0, entry, 'JUSTID')
         redis.call('HDEL', job, 'progress')
-        local handed = hand_over(lane.key, entry, id)
+        local handed = hand_over(prefix, lane.key, entry, id, done, events, worker, token)
         if handed then return handed end
       end
     end
@@ -88,14 +87,18 @@ local function lease(keys, args)
       local read = redis.call('XREADGROUP', 'GROUP', 'w', worker, 'COUNT', 1, 'STREAMS', lane.key, '>')
       if not read then break end
       local entry = read[1][2][1]
-      local handed = hand_over(lane.key, entry[1], entry[2][2])
+      local handed = hand_over(prefix, lane.key, entry[1], entry[2][2], done, events, worker, token)
       if handed then return handed end
     end
     if redis.call('XLEN', lane.key) == 0 then
-      redis.call('ZREM', keys[1], lane.name)
+      redis.call('ZREM', lanes_key, lane.name)
       redis.call('DEL', lane.key)
     end
   end
   return nil
+end
+
+local function lease(keys, args)
+  return next_job(keys[1], keys[2], keys[3], args, 0)
 end
 redis.register_function('atelier_v1_lease', lease)

@@ -12,10 +12,10 @@ local function reap(keys, args)
       from = '(' .. entry
       local known = redis.call('HMGET', job, 'cancel', 'attempts', 'max_attempts')
       if known[1] == '1' then
-        close(job, keys[2], id, 'cancelled', '')
+        close(job, keys[2], id, 'cancelled')
         count = count + 1
       elseif tonumber(known[2]) >= tonumber(known[3]) then
-        close(job, keys[2], id, 'dead', '')
+        close(job, keys[2], id, 'dead')
         count = count + 1
       end
     end

@@ -3,20 +3,18 @@
 -- ARGV: generation and done entry of each
 -- Returns how many jobs were forgotten.
 local function settle(keys, args)
-  local count = 0
-  local entries = {}
-  for i = 2, #keys do entries[i - 1] = args[2 * i - 2] end
-  redis.call('XACK', keys[1], 'api', unpack(entries))
-  redis.call('XDEL', keys[1], unpack(entries))
+  local entries, jobs = {}, {}
   for i = 2, #keys do
-    local generation = args[2 * i - 3]
+    entries[i - 1] = args[2 * i - 2]
     local known = redis.call('HMGET', keys[i], 'generation', 'state', 'lane', 'entry')
-    if known[1] == generation then
+    if known[1] == args[2 * i - 3] then
       -- It lives again only if an older image of the data came back between the commit and this call.
       if known[2] == 'queued' or known[2] == 'running' then take_out(known[3], known[4]) end
-      count = count + redis.call('DEL', keys[i])
+      jobs[#jobs + 1] = keys[i]
     end
   end
-  return count
+  redis.call('XDEL', keys[1], unpack(entries))
+  if #jobs == 0 then return 0 end
+  return redis.call('DEL', unpack(jobs))
 end
 redis.register_function('atelier_v1_settle', settle)

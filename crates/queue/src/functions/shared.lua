@@ -25,18 +25,19 @@ local function take_out(lane, entry)
   redis.call('XDEL', lane, entry)
 end
 
--- Returns who holds a job, where it stands, and what `close` must know of it, in one call.
-local function look_up(job)
-  return redis.call('HMGET', job, 'token', 'state', 'lane', 'entry', 'generation', 'attempts', 'worker')
+-- Puts an end to this generation of a job: it leaves its lane, and the done stream says so. The hash stays until the API
+-- has written the end to SQL and settles.
+local function conclude(job, done, id, outcome, payload, lane, entry, generation, attempts, worker)
+  take_out(lane, entry)
+  redis.call('HSET', job, 'state', outcome)
+  redis.call('XADD', done, '*', 'id', id, 'generation', generation, 'outcome', outcome, 'attempts', attempts,
+    'worker', worker, 'payload', payload)
 end
 
--- Puts an end to this generation of a job. The hash stays until the API has written the end to SQL and settles.
-local function close(job, done, id, outcome, payload, known)
-  known = known or look_up(job)
-  take_out(known[3], known[4])
-  redis.call('HSET', job, 'state', outcome)
-  redis.call('XADD', done, '*', 'id', id, 'generation', known[5], 'outcome', outcome, 'attempts', known[6],
-    'worker', known[7] or '', 'payload', payload)
+-- Ends a job for which no worker speaks.
+local function close(job, done, id, outcome)
+  local known = redis.call('HMGET', job, 'lane', 'entry', 'generation', 'attempts', 'worker')
+  conclude(job, done, id, outcome, '', known[1], known[2], known[3], known[4], known[5] or '')
 end
 
 -- Puts a running job back into its lane, as if this attempt had never been.
