@@ -4,7 +4,7 @@
 //! Every change of more than one key is one function of the library in `functions/`, so no crash can leave half of it.
 //!
 //! ```text
-//! (none) ─publish▶ queued ─lease▶ running(token) ─finish▶ done entry ─settle▶ (none)
+//! (none) ─publish▶ queued ─lease▶ running(token) ─finish▶ done entry ─settle▶ (none)     finish_and_lease: both at once
 //!                  queued ─cancel▶ done           running ─lease expired▶ running(new token) | dead | cancelled
 //!                  queued ─recall▶ (none)         running ─release▶ queued
 //! ```

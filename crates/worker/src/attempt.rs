@@ -7,8 +7,7 @@ use contract::{
     job::{Failure, FailureCode},
     result::JobResult,
 };
-use futures::FutureExt;
-use queue::{Accepted, Lease, Outcome};
+use queue::{Accepted, Consumer, Ending, Lease, Outcome};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info_span, warn};
 
@@ -39,15 +38,20 @@ enum Verdict {
 }
 
 impl<E: Engine> Worker<E> {
-    /// Runs a leased job to its end.
-    pub(crate) async fn run_job(&mut self, lease: Lease) -> End {
+    /// Runs a leased job to its end, and returns the next one if it waits already.
+    pub(crate) async fn run_job(&mut self, lease: Lease, consumer: &mut Consumer) -> (End, Option<Lease>) {
         let verdict = self.reach_verdict(&lease).await;
         match &verdict {
             Verdict::Fail(_, failure) => self.last_problem = Some(failure.message.clone()),
             Verdict::Succeed(..) => self.last_problem = None,
             Verdict::Cancel | Verdict::Release | Verdict::Discard => {}
         }
-        self.tell(lease, verdict).await
+        self.tell(lease, &verdict, consumer).await
+    }
+
+    /// Puts a job back that this worker has not begun.
+    pub(crate) async fn give_back(&mut self, lease: Lease, consumer: &mut Consumer) {
+        self.tell(lease, &Verdict::Release, consumer).await;
     }
 
     async fn reach_verdict(&mut self, lease: &Lease) -> Verdict {
@@ -150,11 +154,11 @@ impl<E: Engine> Worker<E> {
         engine_failure(error)
     }
 
-    /// Tells the queue, which tries until it is heard; while the worker stops, not for long.
-    async fn tell(&mut self, lease: Lease, verdict: Verdict) -> End {
+    /// Tells the queue, which tries until it is heard, and hands over the next job; while the worker stops, not for long.
+    async fn tell(&mut self, lease: Lease, verdict: &Verdict, consumer: &mut Consumer) -> (End, Option<Lease>) {
         let id = lease.job.id;
-        let (end, telling) = match verdict {
-            Verdict::Succeed(result, end) => (end, async move { lease.succeed(&result).await }.boxed()),
+        let (end, ending) = match verdict {
+            Verdict::Succeed(result, end) => (*end, Some(Ending::Succeeded(result))),
             Verdict::Fail(outcome, failure) => {
                 warn!(job.id = %id, "job {id} failed ({:?}): {}", failure.code, failure.message);
                 let end = match outcome {
@@ -162,25 +166,32 @@ impl<E: Engine> Worker<E> {
                     Outcome::Crashed => End::Crashed,
                     _ => End::Retry,
                 };
-                (end, async move { lease.fail(outcome, &failure).await }.boxed())
+                (end, Some(Ending::Failed(*outcome, failure)))
             }
-            Verdict::Cancel => (End::Cancelled, lease.cancel().boxed()),
-            Verdict::Release => (End::Released, lease.release().boxed()),
-            Verdict::Discard => return End::Lost,
+            Verdict::Cancel => (End::Cancelled, Some(Ending::Cancelled)),
+            Verdict::Release => (End::Released, None),
+            Verdict::Discard => return (End::Lost, None),
+        };
+        let (affinity, stop) = (self.affinity(), self.stop.clone());
+        let telling = async {
+            match ending {
+                Some(ending) => consumer.finish_and_take(lease, ending, &affinity, &stop).await,
+                None => Ok((lease.release().await?, None)),
+            }
         };
         tokio::select! {
             biased;
             told = telling => match told {
-                Ok(Accepted::Yes) => end,
-                Ok(Accepted::Lost) => End::Lost,
+                Ok((Accepted::Yes, next)) => (end, next),
+                Ok((Accepted::Lost, next)) => (End::Lost, next),
                 Err(error) => {
                     error!(job.id = %id, "the queue did not hear how job {id} ended: {:#}", anyhow::Error::from(error));
-                    End::Unheard
+                    (End::Unheard, None)
                 }
             },
             () = self.overdue(FINISH_LIMIT) => {
                 warn!(job.id = %id, "the queue did not hear in time how job {id} ended; its lease runs out by itself");
-                End::Unheard
+                (End::Unheard, None)
             }
         }
     }

@@ -10,7 +10,7 @@ use contract::{
     JobId,
     worker::{Worker as Announcement, WorkerState},
 };
-use queue::Lease;
+use queue::{Affinity, Consumer, Lease};
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, field::Empty, info, info_span, warn};
@@ -84,12 +84,23 @@ pub async fn run<E: Engine>(engine: E, parts: Parts, stop: CancellationToken) ->
         tokio::spawn(presence::announce(worker.parts.queue.clone(), announcement, beat, seen, stop.clone()));
     info!(worker.name = name, "worker {name} waits for jobs");
 
+    // What the end of a job brought along.
+    let mut handed = None;
     while !stop.is_cancelled() {
-        presence.send_replace(worker.presence(None));
-        if let Some(lease) = worker.next(&mut consumer).await {
+        let lease = match handed.take() {
+            Some(lease) => Some(lease),
+            None => {
+                presence.send_replace(worker.presence(None));
+                worker.next(&mut consumer).await
+            }
+        };
+        if let Some(lease) = lease {
             presence.send_replace(worker.presence(Some(lease.job.id)));
-            worker.run_and_record(lease).await;
+            handed = worker.run_and_record(lease, &mut consumer).await;
         }
+    }
+    if let Some(lease) = handed {
+        worker.give_back(lease, &mut consumer).await;
     }
     info!(worker.name = name, "worker {name} stops");
     drive::unload(&mut worker.engine, settings.grace).await;
@@ -113,9 +124,9 @@ async fn serve_metrics(port: u16, stop: CancellationToken) -> anyhow::Result<()>
 
 impl<E: Engine> Worker<E> {
     /// Waits for a job; none when the worker must stop, or when what it prefers has changed.
-    async fn next(&mut self, consumer: &mut queue::Consumer) -> Option<Lease> {
+    async fn next(&mut self, consumer: &mut Consumer) -> Option<Lease> {
         let now = self.started.elapsed();
-        let affinity = self.residency.affinity(now, self.engine.resident_models());
+        let affinity = self.affinity();
         let look_up = self.stop.child_token();
         let waiting = consumer.next(&affinity, &look_up);
         let leased = match self.residency.next_change(now) {
@@ -145,8 +156,13 @@ impl<E: Engine> Worker<E> {
         }
     }
 
-    /// Runs a job inside the trace that began with its request.
-    async fn run_and_record(&mut self, lease: Lease) {
+    /// Returns which jobs this worker prefers now.
+    pub(crate) fn affinity(&self) -> Affinity {
+        self.residency.affinity(self.started.elapsed(), self.engine.resident_models())
+    }
+
+    /// Runs a job inside the trace that began with its request, and returns the next one if it waits already.
+    async fn run_and_record(&mut self, lease: Lease, consumer: &mut Consumer) -> Option<Lease> {
         let (id, kind) = (lease.job.id, lease.job.spec.kind());
         let attempt = lease.attempt;
         let span = info_span!(
@@ -161,11 +177,12 @@ impl<E: Engine> Worker<E> {
         let began = Instant::now();
         metrics::attempt_began();
         info!(job.id = %id, "job {id} leased, attempt {attempt}");
-        let end = self.run_job(lease).instrument(span.clone()).await;
+        let (end, next) = self.run_job(lease, consumer).instrument(span.clone()).await;
         let duration = began.elapsed();
         span.record("job.outcome", end.as_str());
         metrics::attempt_ended(kind, end, duration.as_secs_f64());
         info!(job.id = %id, duration_ms = duration.as_millis() as u64, "job {id} {}", end.as_str());
+        next
     }
 
     fn presence(&self, job_id: Option<JobId>) -> Presence {

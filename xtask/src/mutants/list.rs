@@ -29,6 +29,18 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "a job can end twice",
     ),
     mutant("finish.lua", "return known[2] == args[3] and 1 or 0", "return 0", "an end may not be repeated"),
+    mutant(
+        "finish.lua",
+        "local accepted = finish(keys, args)",
+        "local accepted = 1",
+        "an end is not heard when the next job is asked for",
+    ),
+    mutant(
+        "finish.lua",
+        "return {accepted, next_job",
+        "return {accepted, accepted == 1 and next_job",
+        "who has lost its job gets no other",
+    ),
     mutant("beat.lua", "known[1] ~= args[2] or known[2] ~= 'running'", "known[2] ~= 'running'", "zombies may beat"),
     mutant("beat.lua", "known[1] ~= args[2] or known[2] ~= 'running'", "known[1] ~= args[2]", "the finished may beat"),
     mutant(
@@ -57,7 +69,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant("recover.lua", "and not known_tokens[held[1]]", "", "a worker gives back what it runs"),
     Mutant {
         file: "lease.lua",
-        before: "    if known[1] ~= entry then\n      take_out(lane, entry)\n      return nil\n    end\n",
+        before: "  if known[1] ~= entry then\n    take_out(lane, entry)\n    return nil\n  end\n",
         after: "",
         why: "a stale entry is handed over",
         harmless: Some("no function leaves a stale entry behind; this is the second of two walls"),
@@ -65,13 +77,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
     // Ends that are not ends of an attempt.
     mutant(
         "lease.lua",
-        "    if attempt > tonumber(known[4]) then\n      close(job, done, id, 'dead', '')\n      return nil\n    end\n",
+        "  if attempt > tonumber(known[4]) then\n    close(job, done, id, 'dead')\n    return nil\n  end\n",
         "",
         "a job that ends every worker never dies",
     ),
     mutant(
         "lease.lua",
-        "    if known[2] == '1' then\n      close(job, done, id, 'cancelled', '')\n      return nil\n    end\n",
+        "  if known[2] == '1' then\n    close(job, done, id, 'cancelled')\n    return nil\n  end\n",
         "",
         "a cancelled job is handed over",
     ),
@@ -108,7 +120,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant("publish.lua", "redis.call('XADD', wake, 'MAXLEN', 1, '*', 'n', '1')", "", "nobody is woken"),
     mutant("recall.lua", "if known[1] == 'queued' then", "if known[1] then", "running jobs are recalled"),
     mutant("recall.lua", "redis.call('DEL', job)", "", "a recalled job stays known"),
-    mutant("settle.lua", "if known[1] == generation then", "if known[1] then", "settling forgets a newer generation"),
+    mutant("settle.lua", "if known[1] == args[2 * i - 3] then", "if known[1] then", "settling forgets a newer generation"),
     mutant(
         "settle.lua",
         "if known[2] == 'queued' or known[2] == 'running' then take_out(known[3], known[4]) end",
@@ -121,6 +133,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant("lease.lua", "if a.warmth ~= b.warmth then return a.warmth > b.warmth end", "", "warm models do not count"),
     mutant("lease.lua", "if x[1] ~= y[1] then return x[1] < y[1] end", "", "the oldest does not come first"),
     mutant("lease.lua", "if not excluded[model] then", "if true then", "a broken model is tried again and again"),
-    mutant("lease.lua", "redis.call('ZREM', keys[1], lane.name)", "", "a lane that is gone stays listed"),
+    mutant("lease.lua", "redis.call('ZREM', lanes_key, lane.name)", "", "a lane that is gone stays listed"),
     mutant("lease.lua", "redis.call('HDEL', job, 'progress')", "", "a new attempt shows the progress of the old one"),
 ];

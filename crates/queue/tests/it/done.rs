@@ -51,18 +51,37 @@ async fn what_was_read_and_not_settled_comes_again_after_a_restart() {
 }
 
 #[tokio::test]
-async fn the_entries_of_an_api_that_died_are_taken_over() {
+async fn what_an_api_read_and_never_settled_another_finds() {
     let ground = Ground::new().await;
     let id = ground.publish_new().await;
     let accepted = take(&mut ground.consumer("w1").await).await.succeed(&result()).await.unwrap();
     assert_eq!(accepted, Accepted::Yes);
-    let entry = ground.queue.done_reader("dead").await.unwrap().next(10, BLOCK).await.unwrap().remove(0);
+    let first = ground.queue.done_reader("dead").await.unwrap().next(10, BLOCK).await.unwrap();
     let mut reader = ground.queue.done_reader("alive").await.unwrap();
-    assert_eq!(reader.pending(10).await.unwrap(), [], "taken from an API that may be alive");
-    let mut claim = redis::cmd("XCLAIM");
-    claim.arg("{test}:done").arg("api").arg("dead").arg(0).arg(&entry.entry_id).arg("IDLE").arg(31_000).arg("JUSTID");
-    claim.exec_async(&mut ground.raw().await).await.unwrap();
-    assert_eq!(reader.pending(10).await.unwrap()[0].job_id, id);
+    assert_eq!(reader.pending(10).await.unwrap(), first);
+    ground.queue.settle(&[(id, 1, first[0].entry_id.clone())]).await.unwrap();
+    assert_eq!(reader.pending(10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn two_readers_share_what_is_new() {
+    let ground = Ground::new().await;
+    let mut consumer = ground.consumer("w1").await;
+    let mut readers = [ground.queue.done_reader("a").await.unwrap(), ground.queue.done_reader("b").await.unwrap()];
+    for reader in &mut readers {
+        assert_eq!(reader.next(1, Duration::from_millis(1)).await.unwrap(), []);
+    }
+    let mut read = Vec::new();
+    for reader in &mut readers {
+        for _ in 0..2 {
+            ground.publish_new().await;
+            assert_eq!(take(&mut consumer).await.cancel().await.unwrap(), Accepted::Yes);
+        }
+        read.extend(reader.next(2, BLOCK).await.unwrap().into_iter().map(|done| done.entry_id));
+    }
+    read.sort_unstable();
+    read.dedup();
+    assert_eq!(read.len(), 4, "an entry went to both readers");
 }
 
 #[tokio::test]

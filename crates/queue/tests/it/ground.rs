@@ -9,7 +9,7 @@ use contract::{
     result::{JobResult, Timeline},
     spec::{JobSpec, WorkerKind},
 };
-use queue::{Affinity, Consumer, DoneEntry, Lease, Publication, Queue, library};
+use queue::{Accepted, Affinity, Consumer, DoneEntry, Ending, Lease, Publication, Queue, library};
 use redis::aio::MultiplexedConnection;
 use testkit::valkey::TestValkey;
 use time::OffsetDateTime;
@@ -145,6 +145,12 @@ pub(crate) async fn take(consumer: &mut Consumer) -> Lease {
 /// Waits for the next job, with wishes.
 pub(crate) async fn take_with(consumer: &mut Consumer, affinity: &Affinity) -> Lease {
     within(consumer.next(affinity, &CancellationToken::new())).await.unwrap().expect("nobody stopped the consumer")
+}
+
+/// Ends a job well and takes the next one, if one waits.
+pub(crate) async fn finish_and_take(consumer: &mut Consumer, lease: Lease) -> (Accepted, Option<Lease>) {
+    let (result, affinity, stop) = (result(), Affinity::default(), CancellationToken::new());
+    within(consumer.finish_and_take(lease, Ending::Succeeded(&result), &affinity, &stop)).await.unwrap()
 }
 
 /// Waits for what must happen.

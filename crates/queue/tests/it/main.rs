@@ -7,6 +7,7 @@ mod checks;
 mod deployment;
 mod done;
 mod events;
+mod exchanging;
 mod ground;
 mod leasing;
 mod model;

@@ -27,6 +27,8 @@ pub(super) enum Operation {
     /// A worker ends a job that it has or had. One that does not hear the answer asks again at once, one that stays tries
     /// again later.
     Finish { held: Index, outcome: Outcome, hears: bool, stays: bool },
+    /// A worker ends a job that it has or had, and asks for the next one in the same call.
+    FinishAndLease { held: Index, outcome: Outcome, request: Request },
     /// A worker gives a job back that it has or had.
     Release { held: Index, stays: bool },
     /// Somebody cancels a job; if it runs, its holder may hear of it with the next beat.
@@ -90,6 +92,8 @@ pub(super) fn strategy() -> impl Strategy<Value = Operation> {
         2 => request().prop_map(Operation::LoseAnswer),
         2 => index().prop_map(|held| Operation::Forget { held }),
         6 => (index(), any::<bool>()).prop_map(|(held, reports)| Operation::Beat { held, reports }),
+        4 => (index(), outcome.clone(), request())
+            .prop_map(|(held, outcome, request)| Operation::FinishAndLease { held, outcome, request }),
         8 => (index(), outcome, prop::bool::weighted(0.8), any::<bool>())
             .prop_map(|(held, outcome, hears, stays)| Operation::Finish { held, outcome, hears, stays }),
         3 => (index(), any::<bool>()).prop_map(|(held, stays)| Operation::Release { held, stays }),

@@ -45,6 +45,23 @@ impl Facts {
         foretold
     }
 
+    /// Foretells whether an end comes from the holder of a running job, and whether it only repeats one.
+    pub(super) fn foretell_finish(&self, id: JobId, token: &str, outcome: &str) -> (bool, bool) {
+        let hash = self.jobs.get(&id).filter(|hash| hash.token.as_deref() == Some(token));
+        // Who did not hear the answer may ask again.
+        (hash.is_some_and(|hash| hash.state == "running"), hash.is_some_and(|hash| hash.state == outcome))
+    }
+
+    /// Ends a running job.
+    pub(super) fn end(&mut self, id: JobId, outcome: &str) {
+        let Some(hash) = self.jobs.get_mut(&id) else { return };
+        hash.state = outcome.to_owned();
+        if let Some(lane) = self.lanes.get_mut(&hash.lane) {
+            lane.entries.retain(|(entry, _)| *entry != hash.entry);
+            lane.pending.retain(|(entry, _, _)| *entry != hash.entry);
+        }
+    }
+
     /// Foretells which expired leases are closed when nobody takes them over.
     pub(super) fn foretell_reap(&self) -> Vec<(JobId, &'static str)> {
         let mut closed = Vec::new();

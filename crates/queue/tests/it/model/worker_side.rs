@@ -1,38 +1,92 @@
 //! What workers do, by direct calls of the functions: a zombie is easier to play than to be.
 
-use contract::event::JobChange;
+use contract::{JobId, event::JobChange};
 use proptest::sample::Index;
 use queue::Outcome;
 use redis::FromRedisValue;
 
 use super::{
+    facts::Facts,
     operation::Request,
     oracle::Foretold,
     world::{Held, LEASE_MS, RowState, World, lane_of_model},
 };
 use crate::ground::{failure, progress, result};
 
+/// What is handed over: id, attempt, attempts in all, job.
+type HandedOver = Option<(String, u32, u32, String)>;
+
 impl World {
     /// Asks for a job, and holds the answer against the oracle.
     pub(super) async fn lease(&mut self, request: &Request) -> Foretold {
         let before = self.look().await;
         let foretold = before.foretell_lease(request);
+        let (token, arguments) = self.ask(request);
+        let keys = ["{test}:lanes:sd".to_owned(), "{test}:done".to_owned(), "{test}:ev".to_owned()];
+        let handed: HandedOver = self.call("lease", &keys, &arguments).await;
+        self.check_lease(&before, request, &foretold, handed, token).await;
+        foretold
+    }
+
+    /// Ends a job and asks for the next in one call: what it does must be what the two calls would have done.
+    pub(super) async fn finish_and_lease(&mut self, held: &Index, outcome: Outcome, request: &Request) {
+        let Some(held) = self.pick_held(held) else { return };
+        let request = Request { worker: held.worker[1..].parse().unwrap(), ..request.clone() };
+        let mut before = self.look().await;
+        let (is_running, is_repeated) = before.foretell_finish(held.id, &held.token, outcome.as_str());
+        if is_running {
+            before.end(held.id, outcome.as_str());
+        }
+        let foretold = before.foretell_lease(&request);
+        let (token, wishes) = self.ask(&request);
+        let mut arguments = vec![held.id.to_string(), held.token.clone(), outcome.as_str().to_owned(), payload(outcome)];
+        arguments.extend(wishes);
+        let keys = [
+            format!("{{test}}:job:{}", held.id),
+            "{test}:done".to_owned(),
+            "{test}:lanes:sd".to_owned(),
+            "{test}:ev".to_owned(),
+        ];
+        let (accepted, handed): (bool, HandedOver) = self.call("finish_and_lease", &keys, &arguments).await;
+        assert_eq!(accepted, is_running || is_repeated, "only the holder is heard: {held:?}");
+        if is_running {
+            assert_eq!(self.look().await.state(held.id), outcome.as_str());
+            self.remember_end(held.id, before.jobs[&held.id].generation, outcome);
+        }
+        self.leave(&held, false);
+        if handed.is_some() {
+            self.tally.count("finish brought the next");
+        }
+        self.check_lease(&before, &request, &foretold, handed, token).await;
+    }
+
+    /// Returns a new token, and the arguments of a request.
+    fn ask(&mut self, request: &Request) -> (String, Vec<String>) {
         self.tokens += 1;
         let token = format!("token {}", self.tokens);
-        let worker = format!("w{}", request.worker);
         let models = request.warm.iter().copied().chain(request.excluded).map(lane_of_model);
         let mut arguments = vec![
-            worker.clone(),
+            format!("w{}", request.worker),
             token.clone(),
             if request.takes_over { LEASE_MS } else { 0 }.to_string(),
             if request.prefers_warm { "1" } else { "-1" }.to_owned(),
             request.warm.len().to_string(),
         ];
         arguments.extend(models);
-        let keys = ["{test}:lanes:sd".to_owned(), "{test}:done".to_owned(), "{test}:ev".to_owned()];
-        let handed: Option<(String, u32, u32, String)> = self.call("lease", &keys, &arguments).await;
-        assert_eq!(handed.as_ref().map(|(id, ..)| id.parse().unwrap()), foretold.handed, "{request:?} of {before:?}");
+        (token, arguments)
+    }
 
+    /// Holds what was handed over against what was foretold, and keeps it.
+    async fn check_lease(
+        &mut self,
+        before: &Facts,
+        request: &Request,
+        foretold: &Foretold,
+        handed: HandedOver,
+        token: String,
+    ) {
+        assert_eq!(handed.as_ref().map(|(id, ..)| id.parse().unwrap()), foretold.handed, "{request:?} of {before:?}");
+        let worker = format!("w{}", request.worker);
         let after = self.look().await;
         for (id, outcome) in &foretold.closed {
             assert_eq!(after.state(*id), *outcome);
@@ -49,7 +103,6 @@ impl World {
             self.tally.count(if foretold.is_taken_over { "taken over" } else { "handed over" });
             self.held.push(Held { id, token, worker });
         }
-        foretold
     }
 
     /// Asks for a job when all leases have run out.
@@ -142,28 +195,15 @@ impl World {
 
     pub(super) async fn finish_held(&mut self, held: &Held, outcome: Outcome, stays: bool) {
         let before = self.look().await;
-        let hash = before.jobs.get(&held.id).filter(|hash| hash.token.as_ref() == Some(&held.token));
-        let is_running = hash.is_some_and(|hash| hash.state == "running");
-        // Who did not hear the answer may ask again.
-        let is_repeated = hash.is_some_and(|hash| hash.state == outcome.as_str());
-        let payload = match outcome {
-            Outcome::Succeeded => serde_json::to_string(&result()).unwrap(),
-            Outcome::Cancelled => String::new(),
-            _ => serde_json::to_string(&failure()).unwrap(),
-        };
+        let (is_running, is_repeated) = before.foretell_finish(held.id, &held.token, outcome.as_str());
         let keys = [format!("{{test}}:job:{}", held.id), "{test}:done".to_owned()];
-        let arguments = [held.id.to_string(), held.token.clone(), outcome.as_str().to_owned(), payload];
+        let arguments = [held.id.to_string(), held.token.clone(), outcome.as_str().to_owned(), payload(outcome)];
         let accepted: bool = self.call("finish", &keys, &arguments).await;
-        assert_eq!(accepted, is_running || is_repeated, "only the holder is heard: {hash:?}");
+        assert_eq!(accepted, is_running || is_repeated, "only the holder is heard: {held:?}");
         let after = self.look().await;
         if is_running {
             assert_eq!(after.state(held.id), outcome.as_str());
-            // A generation that came back with an older image ends unheard: SQL has a newer one, and the job runs again.
-            let row = self.row(held.id);
-            if hash.is_some_and(|hash| hash.generation == row.generation) && row.state == RowState::Published {
-                let losses = self.losses;
-                self.accepted.push((held.id, outcome, losses));
-            }
+            self.remember_end(held.id, before.jobs[&held.id].generation, outcome);
         } else {
             assert_eq!(after.jobs, before.jobs, "somebody who does not hold the job changed it");
         }
@@ -173,6 +213,16 @@ impl World {
             (false, false) => "finish lost",
         });
         self.leave(held, stays);
+    }
+
+    /// Remembers an end that the API must keep. A generation that came back with an older image ends unheard: SQL has a
+    /// newer one, and the job runs again.
+    fn remember_end(&mut self, id: JobId, generation: u64, outcome: Outcome) {
+        let row = self.row(id);
+        if generation == row.generation && row.state == RowState::Published {
+            let losses = self.losses;
+            self.accepted.push((id, outcome, losses));
+        }
     }
 
     pub(super) async fn release(&mut self, held: &Index, stays: bool) {
@@ -216,5 +266,14 @@ impl World {
         let mut call = redis::cmd("FCALL");
         call.arg(format!("atelier_v1_{name}")).arg(keys.len()).arg(keys).arg(arguments);
         call.query_async(&mut self.raw).await.unwrap_or_else(|error| panic!("{name} failed: {error}"))
+    }
+}
+
+/// Returns what a worker says of an end.
+fn payload(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Succeeded => serde_json::to_string(&result()).unwrap(),
+        Outcome::Cancelled => String::new(),
+        _ => serde_json::to_string(&failure()).unwrap(),
     }
 }

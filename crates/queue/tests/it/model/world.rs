@@ -102,6 +102,9 @@ impl World {
             Operation::Forget { held } => self.forget(held),
             Operation::Beat { held, reports } => self.beat(held, *reports).await,
             Operation::Finish { held, outcome, hears, stays } => self.finish(held, *outcome, *hears, *stays).await,
+            Operation::FinishAndLease { held, outcome, request } => {
+                self.finish_and_lease(held, *outcome, request).await;
+            }
             Operation::Release { held, stays } => self.release(held, *stays).await,
             Operation::Cancel { job, is_heard } => self.cancel(job, *is_heard).await,
             Operation::Recall { job } => self.recall(job).await,
@@ -149,6 +152,7 @@ impl Tally {
             "finish accepted",
             "finish lost",
             "finish repeated",
+            "finish brought the next",
             "beat ok",
             "beat cancel",
             "beat lost",
