@@ -31,37 +31,7 @@ pub(crate) async fn rates() -> anyhow::Result<Vec<Row>> {
     let url = &valkey.url();
     let bullmq = Bullmq::install().await?;
     let mut rows = Vec::new();
-    let only = std::env::var("QS").unwrap_or_default();
     for Size { concurrency, ours, bare, bullmq: bullmq_jobs } in SIZES {
-        if let Some(rest) = only.strip_prefix("ours") {
-            if rest != concurrency.to_string() {
-                continue;
-            }
-            for _ in 0..std::env::var("QN").map_or(5, |n| n.parse().unwrap_or(5)) {
-                let cpu = || {
-                    let t = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-                    let f: Vec<f64> = t.split(' ').skip(13).take(2).map(|x| x.parse().unwrap_or(0.0)).collect();
-                    f.iter().sum::<f64>() * 10_000.0
-                };
-                let server = || {
-                    let pid = valkey.pid().unwrap_or(0);
-                    let t = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/schedstat")).unwrap_or_default();
-                    t.split(' ').next().and_then(|x| x.parse::<f64>().ok()).unwrap_or(0.0) / 1000.0
-                };
-                let (a, b) = (cpu(), server());
-                let rate = ours::process(url, ours, concurrency).await?;
-                #[allow(clippy::print_stdout)]
-                {
-                    println!(
-                        "{concurrency}: {rate:.0}/s = {:.1} us; with publish: client {:.1} us, server {:.1} us",
-                        1e6 / rate,
-                        (cpu() - a) / ours as f64,
-                        (server() - b) / ours as f64
-                    );
-                }
-            }
-            continue;
-        }
         let (our_rate, bare_rate) = rounds::alternate(
             ROUNDS,
             async || ours::process(url, ours, concurrency).await,

@@ -123,7 +123,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant("settle.lua", "if known[1] == args[2 * i - 3] then", "if known[1] then", "settling forgets a newer generation"),
     mutant(
         "settle.lua",
-        "if known[2] == 'queued' or known[2] == 'running' then take_out(known[3], known[4]) end",
+        "take_out(unpack(redis.call('HMGET', keys[i], 'lane', 'entry')))",
         "",
         "settling leaves the entry of a job that came back",
     ),

@@ -6,10 +6,12 @@ local function settle(keys, args)
   local entries, jobs = {}, {}
   for i = 2, #keys do
     entries[i - 1] = args[2 * i - 2]
-    local known = redis.call('HMGET', keys[i], 'generation', 'state', 'lane', 'entry')
+    local known = redis.call('HMGET', keys[i], 'generation', 'state')
     if known[1] == args[2 * i - 3] then
-      -- It lives again only if an older image of the data came back between the commit and this call.
-      if known[2] == 'queued' or known[2] == 'running' then take_out(known[3], known[4]) end
+      if known[2] == 'queued' or known[2] == 'running' then
+        -- It lives again only if an older image of the data came back between the commit and this call.
+        take_out(unpack(redis.call('HMGET', keys[i], 'lane', 'entry')))
+      end
       jobs[#jobs + 1] = keys[i]
     end
   end
