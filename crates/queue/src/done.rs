@@ -1,8 +1,8 @@
 //! What workers finished, on its way to SQL.
 //!
 //! The stream has one group, `api`, which hands each new entry to one reader. An entry stays in the stream until it is
-//! settled, after the SQL commit, and [`DoneReader::pending`] shows all that are there, so that nothing else need
-//! remember who read what. The API must write an entry with a condition on the generation
+//! settled, after the SQL commit, and [`DoneReader::pending`] shows all that were read, so that nothing else need
+//! remember by whom. The API must write an entry with a condition on the generation
 //! (`WHERE id = … AND generation = … AND state = 'published'`), because it may see it twice.
 
 mod decode;
@@ -10,13 +10,15 @@ mod decode;
 use std::time::Duration;
 
 use contract::{JobId, job::Failure, result::JobResult};
-use redis::streams::{StreamId, StreamRangeReply, StreamReadReply};
+use redis::streams::{StreamId, StreamInfoGroupsReply, StreamRangeReply, StreamReadReply};
 
 use crate::{
     Error, Queue,
-    connection::{WaitingConnection, function},
+    connection::{WaitingConnection, command, function},
 };
 
+/// What a reader does, for errors.
+const READ: &str = "read what workers finished";
 /// How many unreadable entries are kept for a person to look at.
 const UNREADABLE_KEPT: usize = 1000;
 /// How many entries one function call settles.
@@ -125,15 +127,30 @@ impl Queue {
 }
 
 impl DoneReader {
-    /// Returns the oldest that were not settled, whoever read them. Settle what it returns, and call it again until it
-    /// returns nothing.
+    /// Returns the oldest that were read and not settled, whoever read them. Settle what it returns, and call it again
+    /// until it returns nothing.
     pub async fn pending(&mut self, count: usize) -> Result<Vec<DoneEntry>, Error> {
+        let Some(last_read) = self.last_read().await? else { return Ok(Vec::new()) };
         let mut list = redis::cmd("XRANGE");
-        list.arg(self.queue.keys().done()).arg("-").arg("+").arg("COUNT").arg(count);
-        let listed: StreamRangeReply = self.queue.query("list what workers finished", &list).await?;
+        list.arg(self.queue.keys().done()).arg("-").arg(last_read).arg("COUNT").arg(count);
+        let listed: StreamRangeReply = self.queue.query(READ, &list).await?;
         // Anything that an answer lost is in this list, as long as the caller empties it.
         self.is_in_doubt = listed.ids.len() >= count;
         self.decode(listed.ids).await
+    }
+
+    /// Returns the last entry that the group handed to anybody; none if there was no group.
+    async fn last_read(&self) -> Result<Option<String>, Error> {
+        let ask = command("XINFO", &["GROUPS", &self.queue.keys().done()]);
+        let known = match self.queue.query::<StreamInfoGroupsReply>(READ, &ask).await {
+            Err(Error::Command { source, .. }) if source.to_string().contains("no such key") => None,
+            known => known?.groups.into_iter().find(|group| group.name == "api"),
+        };
+        if known.is_none() {
+            // Valkey lost its data; what workers finish from now on must not be lost too.
+            self.queue.make_done_group().await?;
+        }
+        Ok(known.map(|group| group.last_delivered_id))
     }
 
     /// Waits up to `block` for new entries; after a failure it first returns what is pending.
@@ -156,10 +173,9 @@ impl DoneReader {
     }
 
     async fn read(&mut self, commands: &redis::Pipeline, block: Duration) -> Result<Vec<StreamId>, Error> {
-        let answer = self.connection.query_all("read what workers finished", commands, block).await;
+        let answer = self.connection.query_all(READ, commands, block).await;
         let (reply,): (Option<StreamReadReply>,) = match answer {
             Err(Error::Command { source, .. }) if source.to_string().contains("NOGROUP") => {
-                // Valkey lost its data; what workers finish from now on must not be lost too.
                 self.queue.make_done_group().await?;
                 return Ok(Vec::new());
             }

@@ -120,7 +120,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant("publish.lua", "redis.call('XADD', wake, 'MAXLEN', 1, '*', 'n', '1')", "", "nobody is woken"),
     mutant("recall.lua", "if known[1] == 'queued' then", "if known[1] then", "running jobs are recalled"),
     mutant("recall.lua", "redis.call('DEL', job)", "", "a recalled job stays known"),
-    mutant("settle.lua", "if known[1] == args[2 * i - 3] then", "if known[1] then", "settling forgets a newer generation"),
+    mutant(
+        "settle.lua",
+        "if known[1] == args[2 * i - 3] then",
+        "if known[1] then",
+        "settling forgets a newer generation",
+    ),
     mutant(
         "settle.lua",
         "take_out(unpack(redis.call('HMGET', keys[i], 'lane', 'entry')))",

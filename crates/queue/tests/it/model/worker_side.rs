@@ -39,7 +39,8 @@ impl World {
         }
         let foretold = before.foretell_lease(&request);
         let (token, wishes) = self.ask(&request);
-        let mut arguments = vec![held.id.to_string(), held.token.clone(), outcome.as_str().to_owned(), payload(outcome)];
+        let mut arguments =
+            vec![held.id.to_string(), held.token.clone(), outcome.as_str().to_owned(), payload(outcome)];
         arguments.extend(wishes);
         let keys = [
             format!("{{test}}:job:{}", held.id),
