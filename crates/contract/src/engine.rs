@@ -1,37 +1,74 @@
-//! The lines between worker-sd and its child sd-engine: one JSON object a line.
+//! The lines between worker-sd and its child sd-engine: one JSON object a line, and raw pixels between them.
 //!
-//! A [`Line::Preview`] or [`Line::Image`] is followed by exactly `size_bytes` raw bytes: 8-bit RGB, rows from the top.
+//! A [`Command`] that names pictures is followed by their bytes, in the order of [`Command::pictures`]; a [`Line::Preview`]
+//! or [`Line::Image`] is followed by its own. Pixels are 8 bits a channel, rows from the top.
 //! The child ends when its standard input ends.
+//!
+//! Both ends are built from the same sources and started together, so these forms need not be readable for older ones.
+
+mod generation;
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::TextToImage;
+pub use generation::{Generation, HiresPass, HiresUpscaler, LoraFile, RawPicture, Tiling};
+
+/// No picture that crosses the pipe has more bytes than this.
+pub const LARGEST_PICTURE_BYTES: u64 = 1 << 30;
 
 /// From the worker to sd-engine, on standard input.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {
-    /// Loads the model. Once, before anything else: a process holds one model.
+    /// Loads a model. Before anything else: a process holds one model or one upscaler.
     Load {
         /// The files.
-        files: ModelFiles,
+        files: Box<ModelFiles>,
+        /// Words of their own that prompts may use (textual inversion).
+        #[serde(default)]
+        embeddings: Vec<Embedding>,
         /// CPU threads.
         threads: u32,
     },
-    /// Makes pictures. Answered by [`Line::Done`] or [`Line::Failed`].
+    /// Loads an upscaler. Before anything else: a process holds one model or one upscaler.
+    LoadUpscaler {
+        /// The file, as an absolute path.
+        path: String,
+        /// CPU threads.
+        threads: u32,
+        /// Width and height of the squares in which it works, in pixels of the small picture; 0 for the whole at once.
+        tile_size: u32,
+    },
+    /// Makes pictures. Answered by [`Line::Done`] or [`Line::Failed`]. The bytes of its pictures follow.
     Generate {
-        /// What to make; model and seed are set.
-        spec: Box<TextToImage>,
+        /// What to make.
+        generation: Box<Generation>,
+    },
+    /// Enlarges a picture by the upscaler's own factor. Answered by [`Line::Done`] or [`Line::Failed`]. Its bytes follow.
+    Upscale {
+        /// What to enlarge.
+        picture: RawPicture,
     },
     /// Ends the running generation, where the library can. Answered by [`Line::Failed`] with `is_cancelled`.
     Cancel,
+}
+
+impl Command {
+    /// Returns the pictures whose bytes follow this line, in their order.
+    #[must_use]
+    pub fn pictures(&self) -> Vec<RawPicture> {
+        match self {
+            Self::Generate { generation } => generation.pictures(),
+            Self::Upscale { picture } => vec![*picture],
+            Self::Load { .. } | Self::LoadUpscaler { .. } | Self::Cancel => Vec::new(),
+        }
+    }
 }
 
 /// From sd-engine to the worker, on standard output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Line {
-    /// The process runs and waits for [`Command::Load`].
+    /// The process runs and waits for [`Command::Load`] or [`Command::LoadUpscaler`].
     Hello {
         /// The version of the library.
         version: String,
@@ -41,10 +78,13 @@ pub enum Line {
         #[serde(default)]
         device: String,
     },
-    /// The model is in memory.
+    /// The model or the upscaler is in memory.
     Loaded {
         /// How long it took.
         duration_ms: u64,
+        /// How many times as wide and high an upscaler makes pictures; 0 for a model.
+        #[serde(default)]
+        factor: u32,
     },
     /// A step further.
     Progress {
@@ -111,12 +151,23 @@ pub enum Line {
 pub enum Stage {
     /// Tensors read from disk.
     Loading,
-    /// The prompt read by the text encoder.
+    /// The prompt and the pictures read by the encoders.
     Encoding,
     /// Denoising steps.
     Sampling,
     /// Tiles or the whole picture turned into pixels.
     Decoding,
+    /// Tiles enlarged, for an upscaler or between two passes.
+    Upscaling,
+}
+
+/// A word of its own that prompts may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Embedding {
+    /// The word.
+    pub name: String,
+    /// The file, as an absolute path.
+    pub path: String,
 }
 
 /// The files that make up one model, and how to hold them. Also the form of the `<model>.json` sidecar, where paths are

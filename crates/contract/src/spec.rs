@@ -8,6 +8,7 @@ pub mod hires;
 pub mod image_edit;
 pub mod image_to_image;
 pub mod inpaint;
+pub mod lora_tags;
 pub mod output;
 pub mod painting;
 pub mod sampling;
