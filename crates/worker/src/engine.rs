@@ -140,7 +140,8 @@ impl Run {
         (Self { job_id, attempt, history, cancelled, steps, preview, sign_of_life, notes }, reports)
     }
 
-    /// Reports how far the engine is. `steps` is 0 where nobody knows.
+    /// Reports how far the engine is. `steps` is 0 where nobody knows. Sampling steps are counted through: those of all
+    /// pictures of the job, and of a second pass.
     /// [`Phase::Storing`] belongs to the worker.
     pub fn progress(&self, phase: Phase, step: u32, steps: u32) {
         // Nobody listens once the attempt is given up; the engine hears of that through `cancelled`.

@@ -26,4 +26,18 @@ impl Order {
     pub fn without_pictures(spec: JobSpec, width: u32, height: u32) -> Self {
         Self { spec, width, height, image: None, mask: None, references: Vec::new() }
     }
+
+    /// Returns the size of the pictures that come out of the engine: that of the second pass, if there is one.
+    #[must_use]
+    pub fn painted_size(&self) -> (u32, u32) {
+        self.spec.hires().map_or((self.width, self.height), |hires| {
+            (larger(self.width, hires.scale), larger(self.height, hires.scale))
+        })
+    }
+}
+
+/// Returns the nearest side that can be painted: a multiple of 16.
+fn larger(side: u32, scale: f64) -> u32 {
+    let steps = (f64::from(side) * scale / 16.0).round();
+    (steps as u32).max(1) * 16
 }

@@ -14,6 +14,8 @@ pub(crate) const PHASES: usize = 6;
 
 /// The share of the whole that each phase of a first job has, before anything was measured.
 const UNMEASURED_WEIGHTS: [f64; PHASES] = [0.30, 0.05, 0.55, 0.08, 0.0, 0.02];
+/// The same for a job that paints nothing and only enlarges.
+const UNMEASURED_ENLARGING: [f64; PHASES] = [0.30, 0.0, 0.0, 0.0, 0.65, 0.05];
 
 /// Returns where a phase stands in arrays of phases.
 pub(crate) fn index(phase: Phase) -> usize {
@@ -30,7 +32,7 @@ pub(crate) fn index(phase: Phase) -> usize {
 /// How much there is to do, as far as it decides about the time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Amount {
-    /// Steps of one picture.
+    /// Steps of one picture; 0 where nothing is painted.
     pub(crate) steps: u32,
     /// How many pictures.
     pub(crate) pictures: u32,
@@ -86,7 +88,8 @@ impl Paces {
     /// Returns what to expect of a job. A resident model costs no loading.
     pub(crate) fn expect(&self, model: &str, is_resident: bool, amount: Amount) -> Expectation {
         let phase_s = self.models.get(model).and_then(|pace| phase_s(*pace, is_resident, amount));
-        let mut weights = phase_s.unwrap_or(UNMEASURED_WEIGHTS);
+        let unmeasured = if amount.steps > 0 { UNMEASURED_WEIGHTS } else { UNMEASURED_ENLARGING };
+        let mut weights = phase_s.unwrap_or(unmeasured);
         if is_resident {
             weights[index(Phase::Loading)] = 0.0;
         }

@@ -21,7 +21,8 @@ pub(crate) struct Tracker {
     spent_s: [f64; PHASES],
     latest: StepReport,
     latest_at: Duration,
-    sampling: Rounds,
+    /// Steps of all pictures together, as the engine counts them; 0 until it says so.
+    sampling_steps: u32,
     decoding: Rounds,
     pace: StepPace,
 }
@@ -52,7 +53,7 @@ impl Tracker {
             spent_s: [0.0; PHASES],
             latest: StepReport { phase: Phase::Loading, step: 0, steps: 0 },
             latest_at: Duration::ZERO,
-            sampling: Rounds::default(),
+            sampling_steps: 0,
             decoding: Rounds::default(),
             pace: StepPace::default(),
         }
@@ -65,7 +66,7 @@ impl Tracker {
         let share = self.share_of(report);
         let phase = index(report.phase);
         self.share[phase] = self.share[phase].max(share);
-        self.share[..ended_by(report.phase)].fill(1.0);
+        self.share[..self.ended_by(report.phase)].fill(1.0);
         self.latest = report;
         self.progress()
     }
@@ -90,24 +91,31 @@ impl Tracker {
     }
 
     fn share_of(&mut self, report: StepReport) -> f64 {
-        let amount = self.expected.amount;
         let is_new_phase = report.phase != self.latest.phase;
         match report.phase {
             Phase::Sampling => {
-                let rounds = self.sampling.count(report.step, is_new_phase);
-                let done = u64::from(rounds) * u64::from(report.steps) + u64::from(report.step);
-                // Some engines count the steps of all pictures together.
-                let all = (u64::from(amount.steps) * u64::from(amount.pictures)).max(u64::from(report.steps));
-                share(done as f64, all as f64)
+                self.sampling_steps = report.steps;
+                share(f64::from(report.step), f64::from(report.steps))
             }
             Phase::Decoding => {
                 let rounds = self.decoding.count(report.step, is_new_phase);
                 let now = share(f64::from(report.step), f64::from(report.steps));
-                share(f64::from(rounds) + now, f64::from(amount.pictures))
+                share(f64::from(rounds) + now, f64::from(self.expected.amount.pictures))
             }
             Phase::Loading | Phase::Encoding | Phase::Upscaling | Phase::Storing => {
                 share(f64::from(report.step), f64::from(report.steps))
             }
+        }
+    }
+
+    /// Returns how many phases are over once this one is reported.
+    /// Sampling and decoding alternate where an engine finishes one picture after the other, and sampling and upscaling where
+    /// there is a second pass.
+    fn ended_by(&self, phase: Phase) -> usize {
+        match phase {
+            Phase::Upscaling if self.expected.amount.steps > 0 => index(Phase::Sampling),
+            Phase::Loading | Phase::Encoding | Phase::Upscaling | Phase::Storing => index(phase),
+            Phase::Sampling | Phase::Decoding => index(Phase::Sampling),
         }
     }
 
@@ -132,7 +140,9 @@ impl Tracker {
             (None, None) => return None,
         };
         if let Some(step_s) = self.pace.step_s() {
-            phase_s[index(Phase::Sampling)] = step_s * f64::from(amount.steps) * f64::from(amount.pictures);
+            let expected = f64::from(amount.steps) * f64::from(amount.pictures);
+            let steps = if self.sampling_steps > 0 { f64::from(self.sampling_steps) } else { expected };
+            phase_s[index(Phase::Sampling)] = step_s * steps;
         }
         Some(phase_s.iter().zip(self.share).map(|(seconds, share)| seconds * (1.0 - share)).sum())
     }
@@ -169,15 +179,6 @@ impl StepPace {
     }
 }
 
-/// Returns how many phases are over once this one is reported.
-/// Sampling and decoding alternate where an engine finishes one picture after the other.
-fn ended_by(phase: Phase) -> usize {
-    match phase {
-        Phase::Loading | Phase::Encoding | Phase::Upscaling | Phase::Storing => index(phase),
-        Phase::Sampling | Phase::Decoding => index(Phase::Sampling),
-    }
-}
-
 fn share(done: f64, all: f64) -> f64 {
     if all > 0.0 { (done / all).clamp(0.0, 1.0) } else { 0.0 }
 }
@@ -206,8 +207,8 @@ mod tests {
     /// Two pictures, one after the other, as the scripted engine reports them.
     fn two_pictures() -> Vec<StepReport> {
         let mut reports = vec![step(Phase::Loading, 0, 2), step(Phase::Loading, 2, 2), step(Phase::Encoding, 0, 0)];
-        for _ in 0..2 {
-            reports.extend((0..=3).map(|done| step(Phase::Sampling, done, 3)));
+        for before in [0, 3] {
+            reports.extend((0..=3).map(|done| step(Phase::Sampling, before + done, 6)));
             reports.extend([step(Phase::Decoding, 0, 1), step(Phase::Decoding, 1, 1)]);
         }
         reports.push(step(Phase::Storing, 0, 2));
@@ -237,8 +238,8 @@ mod tests {
             let mut tracker = tracker(fastrand::u32(0..30), fastrand::u32(1..4));
             let mut latest = 0.0;
             for number in 0..60 {
-                let phase = [Phase::Loading, Phase::Encoding, Phase::Sampling, Phase::Decoding, Phase::Storing]
-                    [fastrand::usize(0..5)];
+                let phases = [Phase::Loading, Phase::Encoding, Phase::Sampling, Phase::Decoding, Phase::Upscaling];
+                let phase = *phases.get(fastrand::usize(0..6)).unwrap_or(&Phase::Storing);
                 let report = step(phase, fastrand::u32(0..40), fastrand::u32(0..30));
                 let progress = tracker.report(second(number), report);
                 assert!(progress.fraction >= latest && progress.fraction <= 1.0);
@@ -246,6 +247,24 @@ mod tests {
                 latest = progress.fraction;
             }
         }
+    }
+
+    #[test]
+    fn a_second_pass_counts_on_and_upscaling_before_it_ends_nothing() {
+        let mut tracker = tracker(4, 1);
+        tracker.report(second(0), step(Phase::Encoding, 0, 0));
+        let half = tracker.report(second(1), step(Phase::Sampling, 4, 8)).fraction;
+        assert_eq!(tracker.report(second(2), step(Phase::Upscaling, 0, 0)).fraction, half);
+        assert_eq!(tracker.report(second(3), step(Phase::Sampling, 4, 8)).fraction, half);
+        assert!(tracker.report(second(4), step(Phase::Sampling, 8, 8)).fraction > half);
+    }
+
+    #[test]
+    fn a_job_that_only_enlarges_moves_with_its_tiles() {
+        let mut tracker = tracker(0, 1);
+        let begun = tracker.report(second(0), step(Phase::Upscaling, 0, 4)).fraction;
+        let half = tracker.report(second(1), step(Phase::Upscaling, 2, 4)).fraction;
+        assert!(half > begun + 0.2, "{begun} {half}");
     }
 
     #[test]

@@ -5,11 +5,15 @@
 
 mod card;
 mod directive;
+mod enlarge;
 mod font;
 
 use std::time::Duration;
 
-use contract::{event::Phase, spec::Painting};
+use contract::{
+    event::Phase,
+    spec::{JobSpec, Painting, Upscale},
+};
 
 use self::directive::{Directive, Misdeed};
 use crate::{
@@ -48,33 +52,53 @@ impl ScriptedEngine {
         }
     }
 
-    /// Samples one picture step by step.
+    /// Samples one picture step by step: the `number`-th of the job, counted from 0.
     async fn paint(
         &self,
-        (order, steps): (&Order, u32),
-        seed: u32,
+        (order, painting): (&Order, &Painting),
+        number: u32,
         directive: &Directive,
         run: &Run,
     ) -> Result<Picture, EngineError> {
-        let mut picture = card::draw(order.width, order.height, steps, seed);
-        if directive.is_flat(run.attempt, painting(order)?.vae_tiling == Some(true)) {
+        let seed = painting.seed.unwrap_or(0).wrapping_add(number);
+        let (width, height) = order.painted_size();
+        let mut picture = card::draw(width, height, painting.steps, seed);
+        if directive.is_flat(run.attempt, painting.vae_tiling == Some(true)) {
             picture.rgb.fill(127);
         }
-        let step = directive.step.unwrap_or(self.step);
-        run.progress(Phase::Sampling, 0, steps);
-        for number in 1..=steps {
-            Self::wait(run, step).await?;
-            if number == steps.div_ceil(2) {
+        let pace = directive.step.unwrap_or(self.step);
+        let first = painting.steps;
+        let second = order.spec.hires().map_or(0, |hires| if hires.steps > 0 { hires.steps } else { first });
+        let (before, all) = (number * (first + second), painting.batch_count * (first + second));
+        run.progress(Phase::Sampling, before, all);
+        for step in 1..=first + second {
+            Self::wait(run, pace).await?;
+            if step == first.div_ceil(2) {
                 misbehave(directive, run).await?;
             }
-            run.progress(Phase::Sampling, number, steps);
-            if let Some(jpeg) = card::preview(&picture, number, steps) {
-                run.preview(number, jpeg);
+            if step == first + 1 {
+                run.progress(Phase::Upscaling, 1, 1);
+            }
+            run.progress(Phase::Sampling, before + step, all);
+            if let Some(jpeg) = card::preview(&picture, step, first + second) {
+                run.preview(before + step, jpeg);
             }
         }
         run.progress(Phase::Decoding, 0, 1);
-        Self::wait(run, step).await?;
+        Self::wait(run, pace).await?;
         run.progress(Phase::Decoding, 1, 1);
+        Ok(picture)
+    }
+
+    /// Enlarges a picture: each pixel becomes a square.
+    async fn enlarge(&self, order: &Order, wanted: &Upscale, run: &Run) -> Result<Picture, EngineError> {
+        let Some(image) = &order.image else {
+            return Err(EngineError::Engine { message: "there is no picture to enlarge".to_owned() });
+        };
+        run.progress(Phase::Upscaling, 0, 1);
+        Self::wait(run, self.step).await?;
+        let picture = enlarge::by_squares(image, wanted.factor);
+        run.progress(Phase::Upscaling, 1, 1);
         Ok(picture)
     }
 }
@@ -89,14 +113,14 @@ impl Engine for ScriptedEngine {
     }
 
     async fn load(&mut self, order: &Order, run: &Run) -> Result<(), EngineError> {
-        let wanted = painting(order)?;
-        let directive = read_directive(wanted)?;
+        let wanted = order.spec.model().map(str::to_owned);
+        let directive = order.spec.painting().map_or(Ok(Directive::default()), read_directive)?;
         if directive.misdeed(run.attempt) == Some(Misdeed::FailLoad) {
             return Err(EngineError::Engine {
                 message: "the model could not be loaded, as its prompt asked".to_owned(),
             });
         }
-        if self.resident.is_some() && self.resident == wanted.model {
+        if self.resident.is_some() && self.resident == wanted {
             return Ok(());
         }
         self.resident = None;
@@ -106,11 +130,14 @@ impl Engine for ScriptedEngine {
             Self::wait(run, load / LOAD_STEPS).await?;
         }
         run.progress(Phase::Loading, LOAD_STEPS, LOAD_STEPS);
-        self.resident.clone_from(&wanted.model);
+        self.resident = wanted;
         Ok(())
     }
 
     async fn generate(&mut self, order: &Order, run: &Run) -> Result<Vec<Picture>, EngineError> {
+        if let JobSpec::Upscale(wanted) = &order.spec {
+            return Ok(vec![self.enlarge(order, wanted, run).await?]);
+        }
         let wanted = painting(order)?;
         let directive = read_directive(wanted)?;
         run.progress(Phase::Encoding, 0, 1);
@@ -118,8 +145,7 @@ impl Engine for ScriptedEngine {
         run.progress(Phase::Encoding, 1, 1);
         let mut pictures = Vec::new();
         for number in 0..wanted.batch_count {
-            let seed = wanted.seed.unwrap_or(0).wrapping_add(number);
-            let painted = self.paint((order, wanted.steps), seed, &directive, run).await;
+            let painted = self.paint((order, wanted), number, &directive, run).await;
             if matches!(painted, Err(EngineError::Crashed { .. })) {
                 self.resident = None;
             }

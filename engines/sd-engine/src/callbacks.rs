@@ -4,6 +4,7 @@
 
 #![allow(unsafe_code, reason = "called by C++")]
 
+mod lora;
 mod stage;
 
 #[cfg(soft_cancel)]
@@ -12,19 +13,21 @@ use std::{
     ffi::{CStr, c_char, c_int, c_void},
     ptr::null_mut,
     sync::{
-        Mutex, OnceLock, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use contract::engine::Line;
+use contract::engine::{Line, LoraFile};
 use diffusion_rs_sys as library;
 
-use self::stage::Stages;
+pub(crate) use self::stage::{Batch, Work};
+use self::{lora::Effects, stage::Stages};
 use crate::output::Output;
 
 static OUTPUT: OnceLock<&'static Output> = OnceLock::new();
-static STAGES: Mutex<Stages> = Mutex::new(Stages::LOADING);
+static STAGES: Mutex<Stages> = Mutex::new(Stages::of(Work::Nothing));
+static EFFECTS: Mutex<Effects> = Mutex::new(Effects::NONE);
 static COMPLAINTS: Mutex<Option<Complaints>> = Mutex::new(None);
 static IS_CANCELLED: AtomicBool = AtomicBool::new(false);
 #[cfg(soft_cancel)]
@@ -51,23 +54,34 @@ pub(crate) fn install(output: &'static Output) {
     }
 }
 
-/// Says that what comes next is the loading of a model.
-pub(crate) fn begin_loading() {
+/// Says what comes next.
+pub(crate) fn begin(work: Work) {
     take_complaints();
-    *stages() = Stages::LOADING;
-}
-
-/// Says that what comes next are `count` pictures of `all`, beginning with number `first`.
-pub(crate) fn begin_generation(steps: u32, first: u32, count: u32, all: u32) {
-    take_complaints();
-    let begun = Stages::generating(steps, first, count, all);
-    post(begun.line(0, 0));
-    *stages() = begun;
+    *lock(&EFFECTS) = Effects::NONE;
+    let begun = Stages::of(work);
+    if matches!(work, Work::Generating(_)) {
+        post(begun.line(0, 0));
+    }
+    *lock(&STAGES) = begun;
 }
 
 /// Returns what the library complained about since the last beginning.
-pub(crate) fn take_complaints() -> Option<String> {
-    let complaints = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+pub(crate) fn complaints() -> String {
+    take_complaints().unwrap_or_else(|| "the library gave no reason".to_owned())
+}
+
+/// Fails if the library complained since the last beginning: then what it made is not what was asked for, whatever it says.
+pub(crate) fn fail_if_complained() -> Result<(), String> {
+    take_complaints().map_or(Ok(()), Err)
+}
+
+/// Fails if a LoRA changed nothing: the library passes over one that it cannot read or that was made for another model.
+pub(crate) fn fail_without_effect(loras: &[LoraFile]) -> Result<(), String> {
+    lock(&EFFECTS).check(loras)
+}
+
+fn take_complaints() -> Option<String> {
+    let complaints = lock(&COMPLAINTS).take()?;
     Some(match complaints.last {
         Some(last) => format!("{}; in the end {last}", complaints.first),
         None => complaints.first,
@@ -109,12 +123,12 @@ fn post(line: Line) {
     }
 }
 
-fn stages() -> std::sync::MutexGuard<'static, Stages> {
-    STAGES.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &'static Mutex<T>) -> MutexGuard<'static, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 unsafe extern "C" fn on_progress(step: c_int, steps: c_int, _seconds: f32, _data: *mut c_void) {
-    let lines = stages().progress(step.unsigned_abs(), steps.unsigned_abs());
+    let lines = lock(&STAGES).progress(step.unsigned_abs(), steps.unsigned_abs());
     lines.into_iter().for_each(post);
     // A cancel between the beginning of a generation and the library's own reset of its flag would be lost.
     #[cfg(soft_cancel)]
@@ -143,35 +157,44 @@ unsafe extern "C" fn on_preview(
         let size = frame.width as usize * frame.height as usize * 3;
         (frame.width, frame.height, std::slice::from_raw_parts(frame.data, size).to_vec())
     };
-    let Some(step) = stages().preview_step(step.unsigned_abs()) else { return };
+    let Some(step) = lock(&STAGES).preview_step(step.unsigned_abs()) else { return };
     let size_bytes = u64::try_from(rgb.len()).unwrap_or(u64::MAX);
     output.post_preview(Line::Preview { step, width, height, size_bytes }, rgb);
 }
 
 unsafe extern "C" fn on_log(level: library::sd_log_level_t, text: *const c_char, _data: *mut c_void) {
     use library::sd_log_level_t::{SD_LOG_ERROR, SD_LOG_INFO, SD_LOG_WARN};
-    let level_name = match level {
-        SD_LOG_ERROR => "error",
-        SD_LOG_WARN => "warn",
-        SD_LOG_INFO => "info",
-        // Finer than that, it repeats prompts.
-        _ => return,
-    };
     if text.is_null() {
         return;
     }
     // SAFETY: the library hands over a text that ends with a zero byte.
     let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
-    let message = without_folders(without_place(text.trim_end()));
-    if level == SD_LOG_ERROR {
-        let mut complaints = COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner);
-        match complaints.as_mut() {
-            Some(complaints) => complaints.last = Some(message.clone()),
-            None => *complaints = Some(Complaints { first: message.clone(), last: None }),
+    let text = without_place(text.trim_end());
+    let begun = lock(&STAGES).heard(text);
+    let level_name = match level {
+        SD_LOG_ERROR => "error",
+        SD_LOG_WARN => "warn",
+        SD_LOG_INFO => "info",
+        // Finer than that, it repeats prompts.
+        _ => "",
+    };
+    if !level_name.is_empty() {
+        lock(&EFFECTS).heard(text);
+        let message = without_folders(text);
+        if level == SD_LOG_ERROR {
+            complain(&message);
         }
+        post(Line::Log { level: level_name.to_owned(), message });
     }
-    stages().heard(&message);
-    post(Line::Log { level: level_name.to_owned(), message });
+    begun.into_iter().for_each(post);
+}
+
+fn complain(message: &str) {
+    let mut complaints = lock(&COMPLAINTS);
+    match complaints.as_mut() {
+        Some(complaints) => complaints.last = Some(message.to_owned()),
+        None => *complaints = Some(Complaints { first: message.to_owned(), last: None }),
+    }
 }
 
 /// Called right before `abort()`: all that can be done is to say why.

@@ -8,25 +8,29 @@ use std::{
     ptr::NonNull,
 };
 
-use contract::engine::ModelFiles;
+use contract::engine::{Embedding, ModelFiles};
 use diffusion_rs_sys as library;
 
-use crate::callbacks;
+use crate::callbacks::{self, Work};
 
 /// A loaded model. The memory goes when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Context {
     pointer: NonNull<library::sd_ctx_t>,
-    /// Whether pictures of any size are decoded in tiles.
-    pub(crate) has_tiling: bool,
 }
 
 impl Context {
     /// Loads the files of a model.
-    pub(crate) fn load(files: &ModelFiles, threads: u32) -> Result<Self, String> {
+    pub(crate) fn load(files: &ModelFiles, embeddings: &[Embedding], threads: u32) -> Result<Self, String> {
         let mut texts = Texts::default();
-        callbacks::begin_loading();
-        // SAFETY: the library fills the struct; every pointer in it is null or points into `texts`, which outlives the call.
+        callbacks::begin(Work::Loading);
+        let mut words = Vec::with_capacity(embeddings.len());
+        for embedding in embeddings {
+            let (name, path) = (texts.keep(Some(&embedding.name))?, texts.keep(Some(&embedding.path))?);
+            words.push(library::sd_embedding_t { name, path });
+        }
+        // SAFETY: the library fills the struct; every pointer in it is null or points into `texts` and `words`, which outlive
+        // the call.
         let pointer = unsafe {
             let mut uninit = MaybeUninit::uninit();
             library::sd_ctx_params_init(uninit.as_mut_ptr());
@@ -43,15 +47,17 @@ impl Context {
             params.params_backend = texts.keep(files.offload_to_cpu.then_some("cpu"))?;
             params.flash_attn = files.flash_attn;
             params.diffusion_flash_attn = files.flash_attn;
+            params.embeddings = words.as_ptr();
+            params.embedding_count = u32::try_from(words.len()).unwrap_or_default();
             params.n_threads = i32::try_from(threads.max(1)).unwrap_or(i32::MAX);
             // The other modes leave the weights changed: later pictures turn black, and then the process dies.
             params.lora_apply_mode = library::lora_apply_mode_t::LORA_APPLY_AT_RUNTIME;
             library::new_sd_ctx(&raw const params)
         };
         let Some(pointer) = NonNull::new(pointer) else {
-            return Err(callbacks::take_complaints().unwrap_or_else(|| "the library gave no reason".to_owned()));
+            return Err(callbacks::complaints());
         };
-        let context = Self { pointer, has_tiling: files.vae_tiling };
+        let context = Self { pointer };
         // SAFETY: the pointer is the library's own and alive.
         if !unsafe { library::sd_ctx_supports_image_generation(context.pointer.as_ptr()) } {
             return Err("this model makes no pictures".to_owned());

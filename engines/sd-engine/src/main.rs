@@ -1,27 +1,34 @@
-//! The program that links stable-diffusion.cpp, one model a process.
+//! The program that links stable-diffusion.cpp, one model or one upscaler a process.
 //!
-//! The worker speaks to it in the lines of [`contract::engine`]: commands on standard input, answers on standard output.
+//! The worker speaks to it in the lines of [`contract::engine`]: commands and pictures on standard input, answers on standard
+//! output.
 //! It is a program of its own so that a fault in C++ ends a child and never a worker, and so that ending it gives back
 //! all the memory that it held.
 //! A thread of its own reads the commands: a cancel is heard in the middle of a generation, and when standard input ends
 //! (the worker is gone, or wants this process to go), the process ends at once.
 
+mod input;
+
 mod callbacks;
 mod context;
 mod generate;
 mod output;
+mod upscale;
 
-use std::{
-    io::{BufRead, Write as _},
-    process::ExitCode,
-    sync::mpsc,
-    time::Instant,
-};
+use std::{io::Write as _, process::ExitCode, sync::mpsc, time::Instant};
 
 use anyhow::Context as _;
 use contract::engine::{Command, Line};
 
-use crate::{context::Context, output::Output};
+use crate::{callbacks::Work, context::Context, input::Received, output::Output, upscale::Upscaler};
+
+/// What this process holds.
+#[derive(Debug)]
+enum Held {
+    Nothing,
+    Model(Context),
+    Upscaler(Upscaler),
+}
 
 fn main() -> ExitCode {
     match serve() {
@@ -50,45 +57,61 @@ fn serve() -> anyhow::Result<()> {
     let (commands, received) = mpsc::channel();
     std::thread::Builder::new()
         .name("commands".to_owned())
-        .spawn(move || read_commands(&commands, output))
+        .spawn(move || input::read(&commands, output))
         .context("starting the thread that reads commands")?;
-    let mut context = None;
-    for command in received {
+    let mut held = Held::Nothing;
+    for Received { command, pictures } in received {
+        let started = Instant::now();
         match command {
-            Command::Load { files, threads } => {
-                anyhow::ensure!(context.is_none(), "a second model was asked for: a process holds one");
-                let started = Instant::now();
-                let loaded = Context::load(&files, threads).and_then(|loaded| {
+            Command::Load { files, embeddings, threads } => {
+                anyhow::ensure!(matches!(held, Held::Nothing), "a second model was asked for: a process holds one");
+                let loaded = Context::load(&files, &embeddings, threads).and_then(|loaded| {
                     generate::warm_up(&loaded)?;
                     Ok(loaded)
                 });
-                match loaded {
-                    Ok(loaded) => {
-                        context = Some(loaded);
-                        output.write(&Line::Loaded { duration_ms: milliseconds(started) }, &[]);
-                    }
-                    Err(message) => output.write(&Line::Failed { message, is_cancelled: false }, &[]),
-                }
+                output.write(&loaded_line(started, loaded.as_ref().map(|_| 0)), &[]);
+                held = loaded.map_or(held, Held::Model);
             }
-            Command::Generate { spec } => {
-                let started = Instant::now();
-                let made = match &context {
-                    Some(context) => generate::make_pictures(context, &spec, output),
-                    None => Err("no model is loaded".to_owned()),
+            Command::LoadUpscaler { path, threads, tile_size } => {
+                anyhow::ensure!(matches!(held, Held::Nothing), "a second model was asked for: a process holds one");
+                let loaded = Upscaler::load(&path, threads, tile_size);
+                output.write(&loaded_line(started, loaded.as_ref().map(Upscaler::factor)), &[]);
+                held = loaded.map_or(held, Held::Upscaler);
+            }
+            Command::Generate { generation } => {
+                let made = match &held {
+                    Held::Model(context) => generate::make_pictures(context, &generation, pictures, output),
+                    _ => Err("no model is loaded".to_owned()),
                 };
-                output.write(
-                    &match made {
-                        Ok(()) => Line::Done { duration_ms: milliseconds(started) },
-                        Err(message) => Line::Failed { message, is_cancelled: callbacks::is_cancelled() },
-                    },
-                    &[],
-                );
+                output.write(&end_line(started, made), &[]);
+            }
+            Command::Upscale { picture } => {
+                let made = match &held {
+                    Held::Upscaler(upscaler) => upscaler.enlarge(picture, pictures, output),
+                    _ => Err("no upscaler is loaded".to_owned()),
+                };
+                output.write(&end_line(started, made), &[]);
             }
             // Heard by the thread that reads, at once.
             Command::Cancel => {}
         }
+        callbacks::begin(Work::Nothing);
     }
     Ok(())
+}
+
+fn loaded_line(started: Instant, loaded: Result<u32, &String>) -> Line {
+    match loaded {
+        Ok(factor) => Line::Loaded { duration_ms: milliseconds(started), factor },
+        Err(message) => Line::Failed { message: message.clone(), is_cancelled: false },
+    }
+}
+
+fn end_line(started: Instant, made: Result<(), String>) -> Line {
+    match made {
+        Ok(()) => Line::Done { duration_ms: milliseconds(started) },
+        Err(message) => Line::Failed { message, is_cancelled: callbacks::is_cancelled() },
+    }
 }
 
 /// A model is gigabytes, so a core file of this process would fill the disk (with prompts in it), and if memory runs out,
@@ -98,30 +121,6 @@ fn be_modest() {
     // Neither is worth giving up for.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let _ = std::fs::write("/proc/self/oom_score_adj", "800");
-}
-
-/// Reads commands until standard input ends, and then ends the process, whatever it is doing.
-fn read_commands(commands: &mpsc::Sender<Command>, output: &'static Output) {
-    for line in std::io::stdin().lock().lines() {
-        let Ok(line) = line else { break };
-        match serde_json::from_str(&line) {
-            Ok(Command::Cancel) => callbacks::cancel(),
-            Ok(command) => {
-                if matches!(command, Command::Generate { .. }) {
-                    // Here and not where the generation begins: a cancel that follows closely must not be forgotten.
-                    callbacks::forget_cancel();
-                }
-                if commands.send(command).is_err() {
-                    break;
-                }
-            }
-            Err(error) => output.write(
-                &Line::Failed { message: format!("could not read a command: {error}"), is_cancelled: false },
-                &[],
-            ),
-        }
-    }
-    output::end_process();
 }
 
 fn milliseconds(since: Instant) -> u64 {

@@ -15,7 +15,9 @@
 //! Any future here may be dropped half-way. A child that was left in the middle of a generation is recognised by the next
 //! call and replaced.
 
+mod order;
 mod residents;
+mod session;
 
 mod coming;
 mod device;
@@ -32,7 +34,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::{engine::ModelFiles, event::Phase, spec::JobSpec};
+use contract::{engine::Embedding, event::Phase, spec::JobSpec};
 use process::{Backoff, Program};
 use tracing::{info, warn};
 use worker::{Engine, EngineDescription, EngineError, Order, Picture, Run};
@@ -42,7 +44,7 @@ use self::{
     estimate::{Parts, Work},
     memory::{Budget, found},
     residents::{Resident, Residents},
-    session::{Session, Trouble},
+    session::{Load, Session, Trouble},
 };
 
 /// Between a first crash and the next start; it doubles up to the longest.
@@ -115,34 +117,38 @@ impl SdEngine {
         }
     }
 
-    /// Returns the checked files of a model.
-    async fn resolve(&self, key: &str) -> Result<(ModelFiles, Parts), EngineError> {
+    /// Returns what a child is to load for an order: the checked files of a model or of an upscaler.
+    async fn resolve(&self, key: &str, order: &Order) -> Result<(Load, Parts), EngineError> {
         let (library, id) = (self.settings.library.clone(), key.to_owned());
+        let is_upscale = matches!(order.spec, JobSpec::Upscale(_));
         let looking = tokio::task::spawn_blocking(move || {
-            let files = library.resolve(&id)?;
-            let parts = Parts::of(&files);
-            Ok((files, parts))
+            let wanted = if is_upscale { find_upscaler(&library, &id)? } else { find_model(&library, &id)? };
+            let parts = match &wanted {
+                Load::Model { files, .. } => Parts::of(files),
+                Load::Upscaler { path } => Parts::of_upscaler(path),
+            };
+            Ok((wanted, parts))
         });
         looking.await.map_err(|error| EngineError::Engine { message: error.to_string() })?.map_err(refuse)
     }
 
     /// Begins to load a model in the background, unless that is going on already.
-    fn bring(&mut self, key: &str, files: &Arc<ModelFiles>) -> &mut Coming {
-        if let Some(other) = self.coming.take_if(|coming| !coming.is_of(key, files)) {
+    fn bring(&mut self, key: &str, wanted: &Arc<Load>) -> &mut Coming {
+        if let Some(other) = self.coming.take_if(|coming| !coming.is_of(key, wanted)) {
             info!(model.id = other.key, "the load of model {} is given up", other.key);
         }
         let (settings, wait) = (&self.settings, self.backoff.remaining(Instant::now()));
-        self.coming.get_or_insert_with(|| Coming::begin(settings.clone(), key.to_owned(), Arc::clone(files), wait))
+        self.coming.get_or_insert_with(|| Coming::begin(settings.clone(), key.to_owned(), Arc::clone(wanted), wait))
     }
 
     /// Returns whether a load in the background is over. Whether well or not is not known yet.
-    fn has_arrived(&self, key: &str, files: &ModelFiles) -> bool {
-        self.coming.as_ref().is_some_and(|coming| coming.is_of(key, files) && coming.task.is_finished())
+    fn has_arrived(&self, key: &str, wanted: &Load) -> bool {
+        self.coming.as_ref().is_some_and(|coming| coming.is_of(key, wanted) && coming.task.is_finished())
     }
 
     /// Waits for a model that is being loaded, or begins with it.
-    async fn await_model(&mut self, key: &str, files: &Arc<ModelFiles>, run: &Run) -> Result<Arrived, EngineError> {
-        let coming = self.bring(key, files);
+    async fn await_model(&mut self, key: &str, wanted: &Arc<Load>, run: &Run) -> Result<Arrived, EngineError> {
+        let coming = self.bring(key, wanted);
         let outcome = loop {
             tokio::select! {
                 biased;
@@ -190,50 +196,39 @@ impl Engine for SdEngine {
         }
         run.progress(Phase::Loading, 0, 0);
         self.residents.end_unusable().await;
-        let (files, parts) = self.resolve(key).await?;
-        let files = Arc::new(files);
+        let (wanted, parts) = self.resolve(key, order).await?;
+        let wanted = Arc::new(wanted);
         self.residents.make_room(self.budget, key, parts.needed_mib(work)).await;
-        let was_tried_before = self.has_arrived(key, &files);
-        let arrived = match self.await_model(key, &files, run).await {
+        let was_tried_before = self.has_arrived(key, &wanted);
+        let arrived = match self.await_model(key, &wanted, run).await {
             // What went wrong in the background, before this job came, is not this job's failure.
             Err(error) if was_tried_before && !matches!(error, EngineError::Cancelled) => {
                 warn!(model.id = key, "model {key} could not be brought back in the background: {error}");
-                self.await_model(key, &files, run).await?
+                self.await_model(key, &wanted, run).await?
             }
             outcome => outcome?,
         };
         info!(model.id = key, "model {key} is in memory");
-        self.residents.add(Resident::new(key.to_owned(), files, parts, arrived));
+        self.residents.add(Resident::new(key.to_owned(), wanted, parts, arrived));
         Ok(())
     }
 
     async fn generate(&mut self, order: &Order, run: &Run) -> Result<Vec<Picture>, EngineError> {
-        let JobSpec::TextToImage(wanted) = &order.spec else {
-            return Err(EngineError::Rejected {
-                message: format!("this engine does not know the kind {}", order.spec.kind().as_str()),
-                remedy: None,
-            });
-        };
-        if [&wanted.painting.prompt, &wanted.painting.negative_prompt].iter().any(|text| text.contains('\0')) {
-            return Err(EngineError::Rejected {
-                message: "the prompt holds a zero byte".to_owned(),
-                remedy: Some("take it out".to_owned()),
-            });
-        }
-        let key = wanted.painting.model.as_deref().unwrap_or_default();
+        let key = order.spec.model().unwrap_or_default();
         let Some(resident) = self.residents.find(key) else {
             return Err(EngineError::Engine { message: "no model is loaded".to_owned() });
         };
-        let outcome = resident.session.generate(wanted, run).await;
+        let outcome = resident.session.run(order, &self.settings.library, run).await;
         resident.weigh();
         match outcome {
             Ok(pictures) => Ok(pictures),
+            Err(Trouble::Refused(error)) => Err(error),
             Err(Trouble::Failed(message)) => Err(EngineError::Engine { message }),
             Err(Trouble::Stopped) => Err(EngineError::Cancelled),
             Err(Trouble::MustBeKilled) => {
-                let files = Arc::clone(&resident.files);
+                let wanted = Arc::clone(&resident.wanted);
                 self.residents.end(key).await;
-                self.bring(key, &files);
+                self.bring(key, &wanted);
                 Err(EngineError::Cancelled)
             }
             Err(Trouble::Gone) => {
@@ -249,6 +244,19 @@ impl Engine for SdEngine {
         self.coming = None;
         self.residents.end_all().await;
     }
+}
+
+/// Returns the checked files of a model, with all embeddings that there are. Reads from the disk.
+fn find_model(library: &models::Library, id: &str) -> Result<Load, models::Error> {
+    let files = Box::new(library.resolve(id)?);
+    let embeddings = library.embeddings()?.into_iter();
+    let embeddings = embeddings.map(|file| Embedding { name: file.id, path: file.path }).collect();
+    Ok(Load::Model { files, embeddings })
+}
+
+/// Returns the checked file of an upscaler. Reads from the disk.
+fn find_upscaler(library: &models::Library, id: &str) -> Result<Load, models::Error> {
+    Ok(Load::Upscaler { path: library.resolve_upscaler(id)?.path })
 }
 
 /// Turns the library's refusal into the job's.

@@ -5,14 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::engine::ModelFiles;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use worker::EngineError;
 
 use super::{
     Settings,
-    session::{Session, Trouble},
+    session::{Load, Session, Trouble},
 };
 
 /// A child that is being started and loads a model, in the background. Dropping this ends it.
@@ -21,7 +20,7 @@ pub(super) struct Coming {
     /// Which model.
     pub(super) key: String,
     /// Its files, and how they are held.
-    pub(super) files: Arc<ModelFiles>,
+    pub(super) wanted: Arc<Load>,
     /// Steps done, and steps in all.
     pub(super) progress: watch::Receiver<(u32, u32)>,
     pub(super) task: AbortOnDropHandle<Result<Arrived, EngineError>>,
@@ -37,14 +36,14 @@ pub(super) struct Arrived {
 
 impl Coming {
     /// Begins, after a wait.
-    pub(super) fn begin(settings: Settings, key: String, files: Arc<ModelFiles>, wait: Duration) -> Self {
+    pub(super) fn begin(settings: Settings, key: String, wanted: Arc<Load>, wait: Duration) -> Self {
         let (report, progress) = watch::channel((0, 0));
-        let wanted = ModelFiles::clone(&files);
+        let load = Load::clone(&wanted);
         let task = tokio::spawn(async move {
             tokio::time::sleep(wait).await;
             let begun = Instant::now();
             let mut session = Session::open(&settings.child()).await?;
-            match session.load(wanted, settings.threads, &report).await {
+            match session.load(load, settings.threads, &report).await {
                 Ok(()) => Ok(Arrived { session, load: begun.elapsed() }),
                 Err(Trouble::Failed(message)) => Err(EngineError::Rejected {
                     message: format!("the model could not be loaded: {message}"),
@@ -53,11 +52,11 @@ impl Coming {
                 Err(_) => Err(EngineError::Crashed { message: session.last_words("loaded the model").await }),
             }
         });
-        Self { key, files, progress, task: AbortOnDropHandle::new(task) }
+        Self { key, wanted, progress, task: AbortOnDropHandle::new(task) }
     }
 
     /// Returns whether this is the load of a model, held in this way.
-    pub(super) fn is_of(&self, key: &str, files: &ModelFiles) -> bool {
-        self.key == key && *self.files == *files
+    pub(super) fn is_of(&self, key: &str, wanted: &Load) -> bool {
+        self.key == key && *self.wanted == *wanted
     }
 }

@@ -53,6 +53,12 @@ impl Parts {
         }
     }
 
+    /// Looks how large the file of an upscaler is.
+    pub(super) fn of_upscaler(path: &str) -> Self {
+        let size_mib = fs::metadata(path).map_or(0, |found| found.len().div_ceil(1 << 20));
+        Self { diffusion_mib: size_mib, ..Self::default() }
+    }
+
     /// Returns what a child holds while it waits.
     pub(super) fn held_mib(self) -> u64 {
         let weights_mib = self.text_encoders_mib + self.diffusion_mib + self.autoencoder_mib;

@@ -1,6 +1,6 @@
 //! What the child writes, taken apart: lines, and the raw bytes that follow some of them.
 
-use contract::engine::Line;
+use contract::engine::{LARGEST_PICTURE_BYTES, Line};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt as _, BufReader},
     sync::mpsc,
@@ -9,8 +9,6 @@ use tracing::warn;
 
 /// The longest line that the protocol knows is a line of log.
 const LINE_BYTES: u64 = 64 << 10;
-/// More than the largest picture has.
-const PICTURE_BYTES: u64 = 64 << 20;
 
 /// A line, with the raw bytes that belong to it.
 #[derive(Debug)]
@@ -46,7 +44,7 @@ async fn next(pipe: &mut (impl AsyncBufReadExt + Unpin)) -> std::io::Result<Opti
     let line: Line = serde_json::from_slice(&text)?;
     let size_bytes = match line {
         Line::Preview { width, height, size_bytes, .. } | Line::Image { width, height, size_bytes, .. } => {
-            if size_bytes != u64::from(width) * u64::from(height) * 3 || size_bytes > PICTURE_BYTES {
+            if size_bytes != u64::from(width) * u64::from(height) * 3 || size_bytes > LARGEST_PICTURE_BYTES {
                 return Err(std::io::Error::other(format!("{width} × {height} pixels in {size_bytes} bytes")));
             }
             size_bytes

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Instant};
 
-use contract::engine::ModelFiles;
 use tracing::info;
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
     estimate::Parts,
     memory::{Budget, Holding},
     peak,
-    session::Session,
+    session::{Load, Session},
 };
 
 /// A child with a model in memory.
@@ -20,7 +19,7 @@ pub(super) struct Resident {
     pub(super) key: String,
     pub(super) session: Session,
     /// The files of the model, and how they are held.
-    pub(super) files: Arc<ModelFiles>,
+    pub(super) wanted: Arc<Load>,
     pub(super) parts: Parts,
     /// What it holds while it waits: measured, or else estimated.
     held_mib: u64,
@@ -34,9 +33,9 @@ pub(super) struct Residents(Vec<Resident>);
 
 impl Resident {
     /// Returns a child that has just loaded its model.
-    pub(super) fn new(key: String, files: Arc<ModelFiles>, parts: Parts, arrived: Arrived) -> Self {
+    pub(super) fn new(key: String, wanted: Arc<Load>, parts: Parts, arrived: Arrived) -> Self {
         let Arrived { session, load } = arrived;
-        let mut resident = Self { key, session, files, parts, held_mib: 0, load, last_used: Instant::now() };
+        let mut resident = Self { key, session, wanted, parts, held_mib: 0, load, last_used: Instant::now() };
         resident.weigh();
         resident
     }

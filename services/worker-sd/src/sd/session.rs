@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use contract::{
-    engine::{Command, Line, ModelFiles, Stage},
+    engine::{Command, Embedding, LARGEST_PICTURE_BYTES, Line, ModelFiles, Stage},
     event::Phase,
-    spec::TextToImage,
 };
+use models::Library;
 use process::{Child, Program, State};
 use tokio::{
     io::AsyncWriteExt as _,
@@ -15,10 +15,11 @@ use tokio::{
     time::{Instant as Deadline, sleep_until, timeout},
 };
 use tracing::{debug, info, warn};
-use worker::{EngineDescription, EngineError, Picture, Run};
+use worker::{EngineDescription, EngineError, Order, Picture, Run};
 
 use super::{
     frames::{self, Frame},
+    order::{self, Ask, Files, Holding},
     preview::{self, Throttle},
 };
 
@@ -40,6 +41,8 @@ pub(super) struct Session {
     version: String,
     device: String,
     can_cancel: bool,
+    /// What was loaded; nothing at first.
+    holding: Option<Holding>,
     /// Whether an answer is due. A session that is found busy was left half-way.
     is_busy: bool,
     /// The first error that the library logged since the last command.
@@ -47,9 +50,20 @@ pub(super) struct Session {
     abort: Option<String>,
 }
 
+/// What a child is to hold. One holds one thing for all its life.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Load {
+    /// A model, with the words that its prompts may use.
+    Model { files: Box<ModelFiles>, embeddings: Vec<Embedding> },
+    /// An upscaler: the absolute path of its file.
+    Upscaler { path: String },
+}
+
 /// Why a child did not do what it was asked for.
 #[derive(Debug)]
 pub(super) enum Trouble {
+    /// It was not even asked.
+    Refused(EngineError),
     /// It says why, and goes on.
     Failed(String),
     /// It was cancelled, and goes on.
@@ -78,6 +92,7 @@ impl Session {
             version: String::new(),
             device: String::new(),
             can_cancel: false,
+            holding: None,
             is_busy: true,
             complaint: None,
             abort: None,
@@ -120,18 +135,31 @@ impl Session {
         matches!(self.child.state(), State::Exited(_))
     }
 
-    /// Loads a model and reports steps.
+    /// Loads a model or an upscaler, and reports steps.
     pub(super) async fn load(
         &mut self,
-        files: ModelFiles,
+        what: Load,
         threads: u32,
         report: &watch::Sender<(u32, u32)>,
     ) -> Result<(), Trouble> {
-        self.send(&Command::Load { files, threads }).await?;
+        let (command, has_tiling) = match what {
+            Load::Model { files, embeddings } => {
+                let has_tiling = files.vae_tiling;
+                (Command::Load { files, embeddings, threads }, Some(has_tiling))
+            }
+            Load::Upscaler { path } => {
+                (Command::LoadUpscaler { path, threads, tile_size: order::UPSCALER_TILE_PX }, None)
+            }
+        };
+        self.send(&command, &[]).await?;
         loop {
             match self.next().await?.line {
-                Line::Loaded { duration_ms } => {
-                    debug!(duration_ms, "sd-engine loaded a model in {duration_ms} ms");
+                Line::Loaded { duration_ms, factor } => {
+                    debug!(duration_ms, "sd-engine loaded in {duration_ms} ms");
+                    self.holding = Some(match has_tiling {
+                        Some(has_tiling) => Holding::Model { has_tiling },
+                        None => Holding::Upscaler { factor },
+                    });
                     self.is_busy = false;
                     self.child.set_ready();
                     return Ok(());
@@ -145,10 +173,25 @@ impl Session {
         }
     }
 
-    /// Makes pictures, and reports to the run.
-    pub(super) async fn generate(&mut self, spec: &TextToImage, run: &Run) -> Result<Vec<Picture>, Trouble> {
+    /// Does what an order asks for, and reports to the run. LoRAs and upscalers are looked up in `library`.
+    pub(super) async fn run(
+        &mut self,
+        order: &Order,
+        library: &Library,
+        run: &Run,
+    ) -> Result<Vec<Picture>, Trouble> {
+        let Some(holding) = self.holding else {
+            return Err(Trouble::Failed("nothing is loaded".to_owned()));
+        };
+        let files = Files::find(order, library).await.map_err(Trouble::Refused)?;
+        let Ask { command, pictures, count } = order::ask(order, files, holding).map_err(Trouble::Refused)?;
         self.complaint = None;
-        self.send(&Command::Generate { spec: Box::new(spec.clone()) }).await?;
+        self.send(&command, &pictures).await?;
+        self.gather(count, run).await
+    }
+
+    /// Gathers the pictures of a command, and passes on what is reported meanwhile.
+    async fn gather(&mut self, wanted: u32, run: &Run) -> Result<Vec<Picture>, Trouble> {
         let mut pictures = Vec::new();
         let mut throttle = Throttle::default();
         let mut kill_at = None;
@@ -160,7 +203,7 @@ impl Session {
                         return Err(Trouble::MustBeKilled);
                     }
                     kill_at = Some(Deadline::now() + SOFT_CANCEL_LIMIT);
-                    self.send(&Command::Cancel).await?;
+                    self.send(&Command::Cancel, &[]).await?;
                     continue;
                 }
                 () = sleep_until(kill_at.unwrap_or_else(Deadline::now)), if kill_at.is_some() => {
@@ -183,10 +226,10 @@ impl Session {
                     self.is_busy = false;
                     let (job_id, count) = (run.job_id, pictures.len());
                     info!(job.id = %job_id, duration_ms, "job {job_id}: {count} pictures made in {duration_ms} ms");
-                    return if count == spec.painting.batch_count as usize {
+                    return if count == wanted as usize {
                         Ok(pictures)
                     } else {
-                        Err(Trouble::Failed(format!("{count} of {} pictures came", spec.painting.batch_count)))
+                        Err(Trouble::Failed(format!("{count} of {wanted} pictures came")))
                     };
                 }
                 Line::Failed { message, is_cancelled } => {
@@ -220,11 +263,21 @@ impl Session {
         self.child.stop(END_LIMIT).await;
     }
 
-    async fn send(&mut self, command: &Command) -> Result<(), Trouble> {
-        self.is_busy = true;
+    /// Sends a command and the bytes that belong to it.
+    async fn send(&mut self, command: &Command, pictures: &[&[u8]]) -> Result<(), Trouble> {
+        let announced = command.pictures();
+        let fits = announced.iter().map(|picture| picture.size_bytes).eq(pictures.iter().map(|bytes| bytes.len() as u64));
+        if !fits || announced.iter().any(|picture| picture.size_bytes > LARGEST_PICTURE_BYTES) {
+            return Err(Trouble::Failed("a picture has not the bytes that were announced: this is a bug".to_owned()));
+        }
         let mut text = serde_json::to_vec(command).map_err(|error| Trouble::Failed(error.to_string()))?;
         text.push(b'\n');
-        self.stdin.write_all(&text).await.map_err(|_| Trouble::Gone)
+        self.is_busy = true;
+        self.stdin.write_all(&text).await.map_err(|_| Trouble::Gone)?;
+        for bytes in pictures {
+            self.stdin.write_all(bytes).await.map_err(|_| Trouble::Gone)?;
+        }
+        self.stdin.flush().await.map_err(|_| Trouble::Gone)
     }
 
     /// Waits for the next frame. Safe to drop half-way.
@@ -254,5 +307,6 @@ fn phase(stage: Stage) -> Phase {
         Stage::Encoding => Phase::Encoding,
         Stage::Sampling => Phase::Sampling,
         Stage::Decoding => Phase::Decoding,
+        Stage::Upscaling => Phase::Upscaling,
     }
 }

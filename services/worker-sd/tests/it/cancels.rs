@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use contract::event::Phase;
-use worker::{Engine as _, EngineError};
+use contract::{AssetId, event::Phase};
+use worker::{Engine as _, EngineError, Order, engine::StepReport};
 
-use crate::studio::{Attempt, LIMIT, Studio, order};
+use crate::studio::{Attempt, LIMIT, Studio, filled, order, painted};
 
 /// A cancelled job must be gone after this.
 const CANCEL_LIMIT: Duration = Duration::from_secs(1);
@@ -31,6 +31,48 @@ async fn a_job_is_cancelled_within_a_second_and_the_next_one_finds_the_model() {
         let resumed_at = Instant::now();
         assert!(studio.make(&order(|_| {})).await.unwrap() == expected, "a cancel changes the next picture");
         println!("cancelled in {waited:?}, next picture after {:?}", resumed_at.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn every_kind_is_cancelled_within_a_second() {
+    let (steps, red) = (150, [200, 20, 20]);
+    let plain = |kind: &str, mut fields: serde_json::Value| {
+        fields["steps"] = steps.into();
+        Order::without_pictures(painted(kind, fields), 256, 256)
+    };
+    let image = Some(filled(256, 256, red));
+    let image_to_image = plain("image_to_image", serde_json::json!({"image": AssetId::new()}));
+    let inpaint = plain("inpaint", serde_json::json!({"image": AssetId::new()}));
+    let edit = plain("image_edit", serde_json::json!({"images": [AssetId::new()]}));
+    let hires = plain("text_to_image", serde_json::json!({"hires": {"steps": 100, "strength": 1}}));
+    let upscale = serde_json::json!({"kind": "upscale", "image": AssetId::new(), "upscaler": "tiny-esrgan-x4"});
+    let upscale = Order::without_pictures(serde_json::from_value(upscale).unwrap(), 1024, 1024);
+    let orders = [
+        Order { image: image.clone(), ..image_to_image },
+        Order { image, mask: Some(vec![255; 256 * 256]), ..inpaint },
+        Order { references: vec![filled(64, 64, red)], ..edit },
+        hires,
+        Order { image: Some(filled(1024, 1024, red)), ..upscale },
+    ];
+    let mut studio = Studio::open().await;
+    for order in orders {
+        let mut attempt = Attempt::new();
+        studio.engine.load(&order, &attempt.run).await.unwrap();
+        let generating = studio.engine.generate(&order, &attempt.run);
+        let cancelling = async {
+            let is_busy = |report: StepReport| {
+                matches!(report.phase, Phase::Sampling | Phase::Upscaling) && (1..report.steps).contains(&report.step)
+            };
+            while !attempt.reports.steps.recv().await.is_some_and(is_busy) {}
+            attempt.cancel.cancel();
+            Instant::now()
+        };
+        let (outcome, cancelled_at) = tokio::join!(generating, cancelling);
+        let waited = cancelled_at.elapsed();
+        let kind = order.spec.kind();
+        assert!(matches!(outcome, Err(EngineError::Cancelled)), "{kind:?}: {outcome:?}");
+        assert!(waited < CANCEL_LIMIT, "{kind:?}: the cancel took {waited:?}");
     }
 }
 

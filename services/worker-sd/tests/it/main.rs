@@ -4,6 +4,8 @@
 
 mod cancels;
 mod crashes;
+mod kinds;
+mod loras;
 mod orphans;
 mod parameters;
 mod progress;

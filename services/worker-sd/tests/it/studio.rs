@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
+use assets::picture::Pixels;
 use contract::{
     JobId,
-    spec::{JobSpec, TextToImage},
+    spec::{JobSpec, Painting, TextToImage},
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -112,6 +113,34 @@ pub(crate) fn order(change: impl FnOnce(&mut TextToImage)) -> Order {
     change(&mut spec);
     let (width, height) = (spec.width, spec.height);
     Order::without_pictures(JobSpec::TextToImage(spec), width, height)
+}
+
+/// Returns the spec of a small painted picture of a kind, with fields of its own.
+pub(crate) fn painted(kind: &str, fields: serde_json::Value) -> JobSpec {
+    let mut spec = serde_json::json!({
+        "kind": kind, "prompt": "a lake", "model": "smoke", "steps": 4, "cfg_scale": 1.0, "seed": 1,
+    });
+    spec.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    serde_json::from_value(spec).unwrap()
+}
+
+/// Returns an order with a change to what painted pictures have in common.
+pub(crate) fn reordered(order: &Order, change: impl FnOnce(&mut Painting)) -> Order {
+    let mut order = order.clone();
+    change(order.spec.painting_mut().unwrap());
+    order
+}
+
+/// Returns a picture of one colour.
+pub(crate) fn filled(width: u32, height: u32, colour: [u8; 3]) -> Pixels {
+    Pixels { width, height, rgb: colour.repeat((width * height) as usize) }
+}
+
+/// Returns a picture whose colours change slowly from corner to corner.
+pub(crate) fn colours(width: u32, height: u32) -> Pixels {
+    let places = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let rgb = places.flat_map(|(x, y)| [(x * 255 / width) as u8, (y * 255 / height) as u8, 128]).collect();
+    Pixels { width, height, rgb }
 }
 
 /// Kills a process, as the kernel does when memory runs out.
