@@ -130,6 +130,9 @@ pub enum Line {
         message: String,
         /// Whether [`Command::Cancel`] was the reason.
         is_cancelled: bool,
+        /// Whether the same command would end the same way again.
+        #[serde(default)]
+        is_final: bool,
     },
     /// The process is about to abort.
     Abort {

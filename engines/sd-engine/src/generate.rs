@@ -18,6 +18,7 @@ use self::{inputs::Inputs, params::Params, pictures::Pictures, plan::Plan};
 use crate::{
     callbacks::{self, Batch, Work},
     context::Context,
+    failure::Failure,
     output::Output,
 };
 
@@ -27,20 +28,20 @@ pub(crate) fn make_pictures(
     generation: &Generation,
     bytes: Vec<Vec<u8>>,
     output: &Output,
-) -> Result<(), String> {
-    let inputs = Inputs::take(generation, bytes)?;
+) -> Result<(), Failure> {
+    let inputs = Inputs::take(generation, bytes).map_err(Failure::of_the_command)?;
     let plan = Plan::of(generation);
     let (width, height) =
         generation.hires.as_ref().map_or((generation.width, generation.height), |hires| (hires.width, hires.height));
     let mut index = 0;
     for (seed, count) in series(generation.seed, generation.batch_count) {
         if callbacks::is_cancelled() {
-            return Err("cancelled".to_owned());
+            return Err(Failure::from("cancelled".to_owned()));
         }
         callbacks::begin(Work::Generating(Batch { plan, first: index, count, all: generation.batch_count }));
         let pictures = run(context, generation, &inputs, seed, count)?;
-        callbacks::fail_if_complained()?;
-        callbacks::fail_without_effect(&generation.loras)?;
+        callbacks::fail_if_complained().map_err(Failure::of_the_command)?;
+        callbacks::fail_without_effect(&generation.loras).map_err(Failure::of_the_command)?;
         for (picture, seed) in pictures.checked(width, height)?.into_iter().zip(seed..=u32::MAX) {
             let line = Line::Image {
                 index,

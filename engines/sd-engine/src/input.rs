@@ -46,7 +46,7 @@ pub(crate) fn read(commands: &mpsc::Sender<Received>, output: &'static Output) {
             Err(error) => {
                 // Nobody knows where the next line begins.
                 let message = format!("could not read a command: {error}");
-                output.write(&Line::Failed { message, is_cancelled: false }, &[]);
+                output.write(&Line::Failed { message, is_cancelled: false, is_final: false }, &[]);
                 break;
             }
         }

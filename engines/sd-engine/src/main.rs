@@ -11,6 +11,7 @@ mod input;
 
 mod callbacks;
 mod context;
+mod failure;
 mod generate;
 mod output;
 mod upscale;
@@ -20,7 +21,9 @@ use std::{io::Write as _, process::ExitCode, sync::mpsc, time::Instant};
 use anyhow::Context as _;
 use contract::engine::{Command, Line};
 
-use crate::{callbacks::Work, context::Context, input::Received, output::Output, upscale::Upscaler};
+use crate::{
+    callbacks::Work, context::Context, failure::Failure, input::Received, output::Output, upscale::Upscaler,
+};
 
 /// What this process holds.
 #[derive(Debug)]
@@ -81,14 +84,14 @@ fn serve() -> anyhow::Result<()> {
             Command::Generate { generation } => {
                 let made = match &held {
                     Held::Model(context) => generate::make_pictures(context, &generation, pictures, output),
-                    _ => Err("no model is loaded".to_owned()),
+                    _ => Err(Failure::from("no model is loaded".to_owned())),
                 };
                 output.write(&end_line(started, made), &[]);
             }
             Command::Upscale { picture } => {
                 let made = match &held {
                     Held::Upscaler(upscaler) => upscaler.enlarge(picture, pictures, output),
-                    _ => Err("no upscaler is loaded".to_owned()),
+                    _ => Err(Failure::from("no upscaler is loaded".to_owned())),
                 };
                 output.write(&end_line(started, made), &[]);
             }
@@ -103,14 +106,16 @@ fn serve() -> anyhow::Result<()> {
 fn loaded_line(started: Instant, loaded: Result<u32, &String>) -> Line {
     match loaded {
         Ok(factor) => Line::Loaded { duration_ms: milliseconds(started), factor },
-        Err(message) => Line::Failed { message: message.clone(), is_cancelled: false },
+        Err(message) => Line::Failed { message: message.clone(), is_cancelled: false, is_final: false },
     }
 }
 
-fn end_line(started: Instant, made: Result<(), String>) -> Line {
+fn end_line(started: Instant, made: Result<(), Failure>) -> Line {
     match made {
         Ok(()) => Line::Done { duration_ms: milliseconds(started) },
-        Err(message) => Line::Failed { message, is_cancelled: callbacks::is_cancelled() },
+        Err(Failure { message, is_final }) => {
+            Line::Failed { message, is_cancelled: callbacks::is_cancelled(), is_final }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use diffusion_rs_sys as library;
 use crate::{
     callbacks::{self, Work},
     context::Texts,
+    failure::Failure,
     generate::{inputs, pictures::Pictures},
     output::Output,
 };
@@ -52,9 +53,9 @@ impl Upscaler {
     }
 
     /// Enlarges a picture and writes it.
-    pub(crate) fn enlarge(&self, picture: RawPicture, bytes: Vec<Vec<u8>>, output: &Output) -> Result<(), String> {
+    pub(crate) fn enlarge(&self, picture: RawPicture, bytes: Vec<Vec<u8>>, output: &Output) -> Result<(), Failure> {
         let [rgb] = <[Vec<u8>; 1]>::try_from(bytes).map_err(|_| "one picture is enlarged at a time".to_owned())?;
-        inputs::check("the picture", picture, 3)?;
+        inputs::check("the picture", picture, 3).map_err(Failure::of_the_command)?;
         callbacks::begin(Work::Upscaling);
         output.post(Line::Progress { stage: Stage::Upscaling, step: 0, steps: 0 });
         let made = self.run(picture.width, picture.height, &rgb)?;

@@ -35,29 +35,29 @@ pub(super) fn schedule(scheduler: Scheduler) -> Result<library::scheduler_t, Str
 
 /// Returns the library's cache.
 pub(super) fn cache_mode(cache: Cache) -> library::sd_cache_mode_t {
-    use library::sd_cache_mode_t as mode;
+    use library::sd_cache_mode_t as Mode;
     match cache {
-        Cache::Easycache => mode::SD_CACHE_EASYCACHE,
-        Cache::Ucache => mode::SD_CACHE_UCACHE,
-        Cache::Dbcache => mode::SD_CACHE_DBCACHE,
-        Cache::Taylorseer => mode::SD_CACHE_TAYLORSEER,
-        Cache::CacheDit => mode::SD_CACHE_CACHE_DIT,
-        Cache::Spectrum => mode::SD_CACHE_SPECTRUM,
+        Cache::Easycache => Mode::SD_CACHE_EASYCACHE,
+        Cache::Ucache => Mode::SD_CACHE_UCACHE,
+        Cache::Dbcache => Mode::SD_CACHE_DBCACHE,
+        Cache::Taylorseer => Mode::SD_CACHE_TAYLORSEER,
+        Cache::CacheDit => Mode::SD_CACHE_CACHE_DIT,
+        Cache::Spectrum => Mode::SD_CACHE_SPECTRUM,
     }
 }
 
 /// Returns the library's own way to enlarge, by its name in [`Hires::BUILT_IN`].
 pub(super) fn hires_upscaler(name: &str) -> Result<library::sd_hires_upscaler_t, String> {
-    use library::sd_hires_upscaler_t as way;
-    const WAYS: [way; Hires::BUILT_IN.len()] = [
-        way::SD_HIRES_UPSCALER_LATENT,
-        way::SD_HIRES_UPSCALER_LATENT_NEAREST,
-        way::SD_HIRES_UPSCALER_LATENT_NEAREST_EXACT,
-        way::SD_HIRES_UPSCALER_LATENT_ANTIALIASED,
-        way::SD_HIRES_UPSCALER_LATENT_BICUBIC,
-        way::SD_HIRES_UPSCALER_LATENT_BICUBIC_ANTIALIASED,
-        way::SD_HIRES_UPSCALER_LANCZOS,
-        way::SD_HIRES_UPSCALER_NEAREST,
+    use library::sd_hires_upscaler_t as Way;
+    const WAYS: [Way; Hires::BUILT_IN.len()] = [
+        Way::SD_HIRES_UPSCALER_LATENT,
+        Way::SD_HIRES_UPSCALER_LATENT_NEAREST,
+        Way::SD_HIRES_UPSCALER_LATENT_NEAREST_EXACT,
+        Way::SD_HIRES_UPSCALER_LATENT_ANTIALIASED,
+        Way::SD_HIRES_UPSCALER_LATENT_BICUBIC,
+        Way::SD_HIRES_UPSCALER_LATENT_BICUBIC_ANTIALIASED,
+        Way::SD_HIRES_UPSCALER_LANCZOS,
+        Way::SD_HIRES_UPSCALER_NEAREST,
     ];
     let found = Hires::BUILT_IN.iter().zip(WAYS).find(|(known, _)| **known == name);
     found.map(|(_, way)| way).ok_or_else(|| format!("this engine has no way {name} to enlarge pictures"))
@@ -99,8 +99,8 @@ mod tests {
 
     #[test]
     fn the_contract_names_exactly_the_ways_to_enlarge_of_the_library() {
-        // Besides ours there are none, a model, and their count.
-        assert_eq!(Hires::BUILT_IN.len() + 3, library::sd_hires_upscaler_t::SD_HIRES_UPSCALER_COUNT as usize + 1);
+        // Besides ours there are none at all, and a model.
+        assert_eq!(Hires::BUILT_IN.len() + 2, library::sd_hires_upscaler_t::SD_HIRES_UPSCALER_COUNT as usize);
         for name in Hires::BUILT_IN {
             let way = hires_upscaler(name).unwrap();
             // SAFETY: the library returns a text of its own that ends with a zero byte.

@@ -63,7 +63,7 @@ impl Files {
             for lora in loras {
                 files.push(LoraFile { path: library.resolve_lora(&lora.name)?.path, weight: lora.weight });
             }
-            Ok(Self { loras: add_up(files), hires_upscaler: hires_upscaler.map(|file| file.path) })
+            Ok::<_, models::Error>(Self { loras: add_up(files), hires_upscaler: hires_upscaler.map(|file| file.path) })
         });
         let found = finding.await.map_err(|error| EngineError::Engine { message: error.to_string() })?;
         found.map_err(refuse)

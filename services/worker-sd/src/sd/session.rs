@@ -62,7 +62,7 @@ pub(super) enum Load {
 /// Why a child did not do what it was asked for.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// It was not even asked.
+    /// It was not even asked, or can never do it.
     Refused(EngineError),
     /// It says why, and goes on.
     Failed(String),
@@ -232,9 +232,13 @@ impl Session {
                         Err(Trouble::Failed(format!("{count} of {wanted} pictures came")))
                     };
                 }
-                Line::Failed { message, is_cancelled } => {
+                Line::Failed { message, is_cancelled, is_final } => {
                     self.is_busy = false;
-                    return Err(if is_cancelled { Trouble::Stopped } else { Trouble::Failed(message) });
+                    return Err(match (is_cancelled, is_final) {
+                        (true, _) => Trouble::Stopped,
+                        (_, true) => Trouble::Refused(EngineError::Rejected { message, remedy: None }),
+                        _ => Trouble::Failed(message),
+                    });
                 }
                 _ => {}
             }

@@ -145,11 +145,11 @@ async fn what_an_order_lacks_is_said_in_words() {
     let image = Some(filled(64, 64, [1, 2, 3]));
     let wrong = Order { image, mask: Some(vec![0; 100]), ..Order::without_pictures(spec, 64, 64) };
     let outcome = studio.engine.generate(&wrong, &attempt.run).await;
-    assert!(matches!(outcome, Err(EngineError::Engine { .. })), "{outcome:?}");
+    assert!(matches!(outcome, Err(EngineError::Rejected { .. })), "{outcome:?}");
     // A picture of another size than the one to paint.
     let wrong = Order { width: 80, ..image_to_image(0.5, [1, 2, 3]) };
     let outcome = studio.engine.generate(&wrong, &attempt.run).await;
-    let Err(EngineError::Engine { message }) = outcome else { panic!("{outcome:?}") };
+    let Err(EngineError::Rejected { message, .. }) = outcome else { panic!("{outcome:?}") };
     assert!(message.contains("does not fit"), "{message}");
     assert!(studio.engine.generate(&fine, &attempt.run).await.is_ok(), "the engine goes on");
     assert!(attempt.steps().len() > 1);

@@ -69,7 +69,7 @@ async fn every_scheduler_of_the_contract_makes_a_picture_of_its_own_or_says_why_
         let outcome = studio.make(&order(|spec| spec.painting.scheduler = Some(*scheduler))).await;
         if *scheduler == Scheduler::Ays {
             // Its table knows Stable Diffusion 1 and XL. For others the library makes a black picture.
-            let Err(EngineError::Engine { message }) = outcome else { panic!("{outcome:?}") };
+            let Err(EngineError::Rejected { message, .. }) = outcome else { panic!("{outcome:?}") };
             assert!(message.contains("AYS"), "{message}");
             continue;
         }
