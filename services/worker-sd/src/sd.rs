@@ -190,6 +190,10 @@ impl Engine for SdEngine {
         };
         let work = Work::of(order);
         self.bury().await;
+        if self.residents.find(key).is_some_and(|resident| !resident.wanted.suits(&order.spec)) {
+            // A model and an upscaler of the same name.
+            self.residents.end(key).await;
+        }
         if let Some(parts) = self.residents.find(key).map(|resident| resident.parts) {
             self.residents.make_room(self.budget, key, parts.needed_mib(work)).await;
             return Ok(());

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use contract::{
     engine::{Command, Embedding, LARGEST_PICTURE_BYTES, Line, ModelFiles, Stage},
     event::Phase,
+    spec::JobSpec,
 };
 use models::Library;
 use process::{Child, Program, State};
@@ -57,6 +58,13 @@ pub(super) enum Load {
     Model { files: Box<ModelFiles>, embeddings: Vec<Embedding> },
     /// An upscaler: the absolute path of its file.
     Upscaler { path: String },
+}
+
+impl Load {
+    /// Returns whether a child that holds this can do such a job.
+    pub(super) fn suits(&self, spec: &JobSpec) -> bool {
+        matches!(self, Self::Upscaler { .. }) == matches!(spec, JobSpec::Upscale(_))
+    }
 }
 
 /// Why a child did not do what it was asked for.
