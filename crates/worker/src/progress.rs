@@ -66,7 +66,8 @@ impl Tracker {
         let share = self.share_of(report);
         let phase = index(report.phase);
         self.share[phase] = self.share[phase].max(share);
-        self.share[..self.ended_by(report.phase)].fill(1.0);
+        let ended = self.ended_by(report.phase);
+        self.share[..ended].fill(1.0);
         self.latest = report;
         self.progress()
     }
