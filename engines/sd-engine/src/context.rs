@@ -17,6 +17,8 @@ use crate::callbacks::{self, Work};
 #[derive(Debug)]
 pub(crate) struct Context {
     pointer: NonNull<library::sd_ctx_t>,
+    /// In steps of how many pixels the model paints.
+    pub(crate) step_px: u32,
 }
 
 impl Context {
@@ -57,7 +59,7 @@ impl Context {
         let Some(pointer) = NonNull::new(pointer) else {
             return Err(callbacks::complaints());
         };
-        let context = Self { pointer };
+        let context = Self { pointer, step_px: 1 };
         // SAFETY: the pointer is the library's own and alive.
         if !unsafe { library::sd_ctx_supports_image_generation(context.pointer.as_ptr()) } {
             return Err("this model makes no pictures".to_owned());

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code, reason = "calls into C++")]
 
+mod frame;
 pub(crate) mod inputs;
 mod params;
 pub(crate) mod plan;
@@ -14,13 +15,16 @@ use std::ptr::NonNull;
 use contract::engine::{Generation, Line};
 use diffusion_rs_sys as library;
 
-use self::{inputs::Inputs, params::Params, pictures::Pictures, plan::Plan};
+use self::{frame::Frame, inputs::Inputs, params::Params, pictures::Pictures, plan::Plan};
 use crate::{
     callbacks::{self, Batch, Work},
     context::Context,
     failure::Failure,
     output::Output,
 };
+
+/// A width that tells by what the library makes of it in which steps the model paints.
+const TRIAL_PX: u32 = 80;
 
 /// Makes the pictures of a generation and writes each of them. `bytes` are those of its pictures, in their order.
 pub(crate) fn make_pictures(
@@ -29,45 +33,42 @@ pub(crate) fn make_pictures(
     bytes: Vec<Vec<u8>>,
     output: &Output,
 ) -> Result<(), Failure> {
-    let inputs = Inputs::take(generation, bytes).map_err(Failure::of_the_command)?;
+    let frame = Frame::of(generation, context.step_px);
+    let inputs = Inputs::take(generation, bytes).map_err(Failure::of_the_command)?.framed(frame);
     let plan = Plan::of(generation);
-    let (width, height) =
-        generation.hires.as_ref().map_or((generation.width, generation.height), |hires| (hires.width, hires.height));
+    let wide = frame.widen(generation);
     let mut index = 0;
     for (seed, count) in series(generation.seed, generation.batch_count) {
         if callbacks::is_cancelled() {
             return Err(Failure::from("cancelled".to_owned()));
         }
         callbacks::begin(Work::Generating(Batch { plan, first: index, count, all: generation.batch_count }));
-        let pictures = run(context, generation, &inputs, seed, count)?;
+        let pictures = run(context, &wide, &inputs, seed, count)?;
         callbacks::fail_if_complained().map_err(Failure::of_the_command)?;
         callbacks::fail_without_effect(&generation.loras).map_err(Failure::of_the_command)?;
-        for (picture, seed) in pictures.checked(width, height)?.into_iter().zip(seed..=u32::MAX) {
-            let line = Line::Image {
-                index,
-                seed,
-                width: picture.width,
-                height: picture.height,
-                size_bytes: u64::try_from(picture.rgb.len()).unwrap_or(u64::MAX),
-            };
-            output.write(&line, picture.rgb);
+        for (picture, seed) in pictures.checked(frame.result())?.into_iter().zip(seed..=u32::MAX) {
+            let ((width, height), rgb) = (frame.size(), frame.cut(picture.rgb));
+            let size_bytes = u64::try_from(rgb.len()).unwrap_or(u64::MAX);
+            output.write(&Line::Image { index, seed, width, height, size_bytes }, &rgb);
             index += 1;
         }
     }
     Ok(())
 }
 
-/// Makes the smallest picture and throws it away.
+/// Makes a small picture, throws it away, and returns in steps of how many pixels the model paints.
 ///
 /// The library reads the weights only when they are first needed. A model counts as loaded when they are in memory and one
 /// picture has come out: what is broken in the files shows here and not in somebody's job.
-pub(crate) fn warm_up(context: &Context) -> Result<(), String> {
+pub(crate) fn warm_up(context: &Context) -> Result<u32, String> {
     let generation = serde_json::json!({
-        "prompt": "warm", "negative_prompt": "", "width": 64, "height": 64, "steps": 1, "cfg_scale": 1.0,
+        "prompt": "warm", "negative_prompt": "", "width": TRIAL_PX, "height": 64, "steps": 1, "cfg_scale": 1.0,
         "distilled_guidance": 1.0, "seed": 0, "batch_count": 1, "clip_skip": 0, "strength": 1.0,
     });
     let generation: Generation = serde_json::from_value(generation).map_err(|error| error.to_string())?;
-    run(context, &generation, &Inputs::default(), 0, 1).map(drop)
+    let pictures = run(context, &generation, &Inputs::default(), 0, 1)?;
+    let step_px = [16, 32, 64].into_iter().find(|step_px| pictures.has_width(TRIAL_PX.next_multiple_of(*step_px)));
+    step_px.ok_or_else(|| "the library made a picture of a size of its own".to_owned())
 }
 
 /// Splits a batch where its seeds pass the largest one: the library counts on in 64 bits, while ours begin at 0 again.

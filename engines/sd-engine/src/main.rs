@@ -68,8 +68,8 @@ fn serve() -> anyhow::Result<()> {
         match command {
             Command::Load { files, embeddings, threads } => {
                 anyhow::ensure!(matches!(held, Held::Nothing), "a second model was asked for: a process holds one");
-                let loaded = Context::load(&files, &embeddings, threads).and_then(|loaded| {
-                    generate::warm_up(&loaded)?;
+                let loaded = Context::load(&files, &embeddings, threads).and_then(|mut loaded| {
+                    loaded.step_px = generate::warm_up(&loaded)?;
                     Ok(loaded)
                 });
                 output.write(&loaded_line(started, loaded.as_ref().map(|_| 0)), &[]);

@@ -59,7 +59,7 @@ impl Upscaler {
         callbacks::begin(Work::Upscaling);
         output.post(Line::Progress { stage: Stage::Upscaling, step: 0, steps: 0 });
         let made = self.run(picture.width, picture.height, &rgb)?;
-        for pixels in made.checked(picture.width * self.factor, picture.height * self.factor)? {
+        for pixels in made.checked((picture.width * self.factor, picture.height * self.factor))? {
             let size_bytes = u64::try_from(pixels.rgb.len()).unwrap_or(u64::MAX);
             let line = Line::Image { index: 0, seed: 0, width: pixels.width, height: pixels.height, size_bytes };
             output.write(&line, pixels.rgb);

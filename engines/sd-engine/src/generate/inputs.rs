@@ -3,6 +3,8 @@
 use contract::engine::{Generation, RawPicture};
 use diffusion_rs_sys as library;
 
+use super::frame::Frame;
+
 /// The pictures of one generation.
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
@@ -20,6 +22,12 @@ pub(crate) struct Input {
 }
 
 impl Inputs {
+    /// Returns the same with margins around what is to be painted on. References have sizes of their own.
+    pub(super) fn framed(self, frame: Frame) -> Self {
+        let widen = |input: Input| input.framed(frame, frame.painted());
+        Self { init: self.init.map(widen), mask: self.mask.map(widen), references: self.references }
+    }
+
     /// Takes the pictures of a command, in its order.
     pub(crate) fn take(generation: &Generation, bytes: Vec<Vec<u8>>) -> Result<Self, String> {
         let mut bytes = bytes.into_iter();
@@ -45,6 +53,12 @@ impl Inputs {
 }
 
 impl Input {
+    fn framed(self, frame: Frame, size: (u32, u32)) -> Self {
+        let bytes = frame.pad(self.bytes, self.channels as usize);
+        let size = RawPicture { width: size.0, height: size.1, size_bytes: bytes.len() as u64 };
+        Self { size, channels: self.channels, bytes }
+    }
+
     fn take(name: &str, size: RawPicture, channels: u32, bytes: Option<Vec<u8>>) -> Result<Self, String> {
         check(name, size, channels)?;
         let bytes = bytes.filter(|bytes| bytes.len() as u64 == size.size_bytes);

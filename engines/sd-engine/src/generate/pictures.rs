@@ -37,14 +37,14 @@ impl Pictures {
         Self(Memory::One(image))
     }
 
+    /// Returns whether all pictures are so wide.
+    pub(super) fn has_width(&self, width: u32) -> bool {
+        self.images().iter().all(|image| image.width == width)
+    }
+
     /// Returns the pictures, if each of them is there and as large as it should be.
-    pub(crate) fn checked(&self, width: u32, height: u32) -> Result<Vec<Pixels<'_>>, String> {
-        let images: &[library::sd_image_t] = match &self.0 {
-            // SAFETY: the library returns as many as were asked for.
-            Memory::Many(images, count) => unsafe { std::slice::from_raw_parts(images.as_ptr(), *count as usize) },
-            Memory::One(image) => std::slice::from_ref(image),
-        };
-        let checked = images.iter().zip(1..).map(|(image, number)| {
+    pub(crate) fn checked(&self, (width, height): (u32, u32)) -> Result<Vec<Pixels<'_>>, String> {
+        let checked = self.images().iter().zip(1..).map(|(image, number)| {
             if image.data.is_null() {
                 return Err(format!("the library left out picture {number}"));
             }
@@ -60,6 +60,14 @@ impl Pictures {
             Ok(Pixels { width: image.width, height: image.height, rgb })
         });
         checked.collect()
+    }
+
+    fn images(&self) -> &[library::sd_image_t] {
+        match &self.0 {
+            // SAFETY: the library returns as many as were asked for.
+            Memory::Many(images, count) => unsafe { std::slice::from_raw_parts(images.as_ptr(), *count as usize) },
+            Memory::One(image) => std::slice::from_ref(image),
+        }
     }
 }
 
