@@ -1,8 +1,10 @@
 //! What a picture says about how it was made: the `parameters` text that A1111 and Civitai read, and our own JSON.
 
+pub(crate) mod exif;
 pub mod names;
 mod parameters;
 mod read;
+pub(crate) mod xmp;
 
 use contract::spec::JobSpec;
 

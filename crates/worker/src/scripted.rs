@@ -5,7 +5,6 @@
 
 mod card;
 mod directive;
-mod font;
 
 use std::time::Duration;
 
