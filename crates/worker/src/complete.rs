@@ -77,7 +77,8 @@ pub(crate) fn soften(mut mask: Vec<u8>, width: u32, blur_px: u32) -> Vec<u8> {
         return mask;
     }
     let whole = (blur_px + 1) * ACROSS;
-    for (place, distance) in mask.iter_mut().zip(distances(&mask.clone(), width as usize)) {
+    let distances = distances(&mask, width as usize);
+    for (place, distance) in mask.iter_mut().zip(distances) {
         let share = u32::from(*place) * distance.min(whole) / whole;
         *place = u8::try_from(share).unwrap_or(u8::MAX);
     }
