@@ -60,7 +60,8 @@ impl Composite {
             return Err(EngineError::Engine { message });
         }
         let pixels = rgb.as_chunks::<3>().0.iter().zip(new.rgb.as_chunks::<3>().0).zip(&self.mask);
-        let mixed = pixels.flat_map(|((old, new), share)| [0, 1, 2].map(|colour| mix(old[colour], new[colour], *share)));
+        let mixed =
+            pixels.flat_map(|((old, new), share)| [0, 1, 2].map(|colour| mix(old[colour], new[colour], *share)));
         Ok(Pixels { width: *width, height: *height, rgb: mixed.collect() })
     }
 }
@@ -97,31 +98,43 @@ fn distances(mask: &[u8], width: usize) -> Vec<u32> {
     if width == 0 {
         return distances;
     }
-    let height = mask.len() / width;
-    // Once from the top and once from the bottom, each looking at what the pass has been through already.
-    let look = |distances: &[u32], x: usize, y: usize, down: bool| {
-        let at = |x: Option<usize>, y: Option<usize>, step: u32| {
-            let (Some(x), Some(y)) = (x.filter(|x| *x < width), y.filter(|y| *y < height)) else { return FAR };
-            distances.get(y * width + x).map_or(FAR, |distance| distance.saturating_add(step))
-        };
-        let (behind, before) = if down { (x.checked_sub(1), y.checked_sub(1)) } else { (Some(x + 1), Some(y + 1)) };
-        let others = [
-            at(behind, Some(y), ACROSS),
-            at(Some(x), before, ACROSS),
-            at(x.checked_sub(1), before, CORNER),
-            at(Some(x + 1), before, CORNER),
-        ];
-        others.into_iter().fold(FAR, u32::min)
-    };
+    // Once from the top and once from the bottom, each looking at the neighbours that the pass has been through already.
     for place in 0..distances.len() {
-        let near = look(&distances, place % width, place / width, true);
-        distances[place] = distances[place].min(near);
+        let (x, behind) = (place % width, place.checked_sub(1));
+        let above = |step: usize| place.checked_sub(width).and_then(|above| (above + step).checked_sub(1));
+        nearer(
+            &mut distances,
+            place,
+            [
+                (behind.filter(|_| x > 0), ACROSS),
+                (above(1), ACROSS),
+                (above(0).filter(|_| x > 0), CORNER),
+                (above(2).filter(|_| x + 1 < width), CORNER),
+            ],
+        );
     }
     for place in (0..distances.len()).rev() {
-        let near = look(&distances, place % width, place / width, false);
-        distances[place] = distances[place].min(near);
+        let (x, below) = (place % width, place + width);
+        nearer(
+            &mut distances,
+            place,
+            [
+                (Some(place + 1).filter(|_| x + 1 < width), ACROSS),
+                (Some(below), ACROSS),
+                (Some(below - 1).filter(|_| x > 0), CORNER),
+                (Some(below + 1).filter(|_| x + 1 < width), CORNER),
+            ],
+        );
     }
     distances
+}
+
+/// Shortens the distance of a place to what it is by way of its neighbours.
+fn nearer(distances: &mut [u32], place: usize, neighbours: [(Option<usize>, u32); 4]) {
+    let by_way = neighbours.into_iter().filter_map(|(at, step)| Some(distances.get(at?)?.saturating_add(step))).min();
+    if let (Some(distance), Some(by_way)) = (distances.get_mut(place), by_way) {
+        *distance = by_way.min(*distance);
+    }
 }
 
 #[cfg(test)]

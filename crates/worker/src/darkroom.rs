@@ -66,10 +66,11 @@ impl Darkroom {
                 sheet.skip();
                 continue;
             };
-            let picture = load_picture(&self.assets, &self.inputs, id).await.map_err(|unprepared| match unprepared {
-                Unprepared::Refused(error) => error,
-                Unprepared::Store(error) => EngineError::Engine { message: format!("{error:#}") },
-            })?;
+            let picture =
+                load_picture(&self.assets, &self.inputs, id).await.map_err(|unprepared| match unprepared {
+                    Unprepared::Refused(error) => error,
+                    Unprepared::Store(error) => EngineError::Engine { message: format!("{error:#}") },
+                })?;
             sheet = blocking(move || {
                 sheet.take(&picture);
                 sheet

@@ -37,7 +37,10 @@ mod tests {
 
     #[test]
     fn our_json_comes_back_as_it_was() {
-        let text = Text { keyword: OWN_KEYWORD.to_owned(), text: r#"{"prompt":"a <b> & &lt; 'ü' </atelier:spec>"}"#.to_owned() };
+        let text = Text {
+            keyword: OWN_KEYWORD.to_owned(),
+            text: r#"{"prompt":"a <b> & &lt; 'ü' </atelier:spec>"}"#.to_owned(),
+        };
         let xmp = write(std::slice::from_ref(&text)).expect("there is a text");
         assert_eq!(read(xmp.as_bytes()), Some(text));
         assert_eq!(write(&[]), None);

@@ -97,8 +97,7 @@ fn taps(from: u32, to: u32) -> Vec<Taps> {
         let centre = (f64::from(place) + 0.5) * scale;
         let first = (centre - reach).floor().max(0.0) as u32;
         let end = ((centre + reach).ceil() as u32).min(from);
-        let weights: Vec<f64> =
-            (first..end).map(|at| lanczos((f64::from(at) + 0.5 - centre) / stretch)).collect();
+        let weights: Vec<f64> = (first..end).map(|at| lanczos((f64::from(at) + 0.5 - centre) / stretch)).collect();
         let whole: f64 = weights.iter().sum();
         Taps { first: first as usize, weights: weights.iter().map(|weight| (weight / whole) as f32).collect() }
     };
@@ -106,7 +105,8 @@ fn taps(from: u32, to: u32) -> Vec<Taps> {
 }
 
 fn lanczos(x: f64) -> f64 {
-    let sinc = |x: f64| if x.abs() < 1e-9 { 1.0 } else { (x * std::f64::consts::PI).sin() / (x * std::f64::consts::PI) };
+    let sinc =
+        |x: f64| if x.abs() < 1e-9 { 1.0 } else { (x * std::f64::consts::PI).sin() / (x * std::f64::consts::PI) };
     if x.abs() < LOBES { sinc(x) * sinc(x / LOBES) } else { 0.0 }
 }
 

@@ -22,8 +22,6 @@ pub(crate) fn shrink(bytes: &[u8], width_px: u32) -> Result<Vec<u8>, Error> {
         DynamicImage::from(picture).thumbnail(width_px, tallest_px).into_rgb8()
     };
     let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
-        .encode_image(&small)
-        .map_err(|error| failed(error.into()))?;
+    JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode_image(&small).map_err(|error| failed(error.into()))?;
     Ok(jpeg)
 }

@@ -2,8 +2,8 @@
 
 use assets::picture::{Decoded, Error, Limits, decode};
 use image::{
-    DynamicImage, ExtendedColorType, GrayAlphaImage, GrayImage, ImageBuffer, ImageEncoder as _, ImageFormat, Luma, LumaA,
-    RgbImage, Rgba, RgbaImage, codecs::jpeg::JpegEncoder,
+    DynamicImage, ExtendedColorType, GrayAlphaImage, GrayImage, ImageBuffer, ImageEncoder as _, ImageFormat, Luma,
+    LumaA, RgbImage, Rgba, RgbaImage, codecs::jpeg::JpegEncoder,
 };
 use std::io::Cursor;
 
@@ -189,19 +189,17 @@ fn of_an_animation_the_first_frame_is_taken() {
     assert_eq!(decoded(&bytes).pixels.rgb, [1, 2, 3, 4, 5, 6]);
 
     let frame = |colour: u8| {
-        let plain = file(DynamicImage::ImageRgb8(RgbImage::from_pixel(4, 4, image::Rgb([colour; 3]))), ImageFormat::WebP);
+        let plain =
+            file(DynamicImage::ImageRgb8(RgbImage::from_pixel(4, 4, image::Rgb([colour; 3]))), ImageFormat::WebP);
         let chunk = &plain[12..];
         // At 0, 0; 4 × 4; 100 ms; nothing is blended.
         let head = [0, 0, 0, 0, 0, 0, 3, 0, 0, 3, 0, 0, 100, 0, 0, 2];
         let length = (head.len() + chunk.len()) as u32;
         [b"ANMF".as_slice(), &length.to_le_bytes(), &head, chunk].concat()
     };
-    let body = [
-        b"VP8X\x0a\0\0\0\x02\0\0\0\x03\0\0\x03\0\0ANIM\x06\0\0\0\0\0\0\0\0\0".as_slice(),
-        &frame(40),
-        &frame(90),
-    ]
-    .concat();
+    let body =
+        [b"VP8X\x0a\0\0\0\x02\0\0\0\x03\0\0\x03\0\0ANIM\x06\0\0\0\0\0\0\0\0\0".as_slice(), &frame(40), &frame(90)]
+            .concat();
     let webp = [b"RIFF", &(body.len() as u32 + 4).to_le_bytes()[..], b"WEBP", &body].concat();
     assert_eq!(decoded(&webp).pixels, pixels(4, 4, vec![40; 48]));
 }
@@ -209,7 +207,8 @@ fn of_an_animation_the_first_frame_is_taken() {
 #[test]
 fn a_file_that_is_cut_off_is_refused() {
     for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::WebP] {
-        let noise = RgbImage::from_fn(64, 64, |x, y| image::Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, (x ^ y) as u8]));
+        let noise =
+            RgbImage::from_fn(64, 64, |x, y| image::Rgb([(x * 37 + y * 91) as u8, (x * y) as u8, (x ^ y) as u8]));
         let whole = file(DynamicImage::ImageRgb8(noise), format);
         assert!(decode(&whole, &Limits::default()).is_ok());
         for part in [whole.len() / 2, whole.len() * 9 / 10, whole.len() - 40] {

@@ -7,6 +7,7 @@ mod encode;
 mod faults;
 mod inspect;
 mod metadata;
+mod recipe;
 mod results;
 mod store;
 mod sweep;

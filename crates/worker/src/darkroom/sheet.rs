@@ -66,8 +66,7 @@ impl Sheet {
             pictures.fold((0, 0), |(wide, high), cell| (cell.width.max(wide), cell.height.max(high)));
         let is_empty = cell_width == 0;
         let cell_px = self.wanted.cell_px;
-        let layout =
-            if is_empty { self.layout(cell_px, cell_px) } else { self.layout(cell_width, cell_height) };
+        let layout = if is_empty { self.layout(cell_px, cell_px) } else { self.layout(cell_width, cell_height) };
         let mut paper = Pixels {
             width: layout.width,
             height: layout.height,
@@ -107,9 +106,8 @@ impl Sheet {
             .map(|label| lines(label, cell_width, MOST_LINES))
             .collect();
         let most_lines = lettering.lines_in(cell_height).clamp(1, MOST_LINES);
-        let rows: Vec<_> = (wanted.row_labels.iter().take(down as usize))
-            .map(|label| lines(label, cell_width, most_lines))
-            .collect();
+        let rows: Vec<_> =
+            (wanted.row_labels.iter().take(down as usize)).map(|label| lines(label, cell_width, most_lines)).collect();
         let beside = rows.iter().flatten().map(|line| lettering.width(line)).max().unwrap_or(0);
         let left = if beside > 0 { gap + beside + gap } else { gap };
         let width = left + across * (cell_width + gap);

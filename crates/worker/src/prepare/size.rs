@@ -34,7 +34,11 @@ fn in_steps(side: f64) -> u32 {
 }
 
 /// Returns the size of an enlarged picture.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sides of pictures that exist, times 8 at most")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sides of pictures that exist, times 8 at most"
+)]
 pub(super) fn enlarged(picture: &Pixels, factor: f64) -> Result<(u32, u32), Unprepared> {
     let side = |side: u32| (f64::from(side) * factor).round().max(1.0) as u32;
     let (width, height) = (side(picture.width), side(picture.height));
