@@ -1,12 +1,16 @@
 //! What a picture says about how it was made: the `parameters` text that A1111 and Civitai read, and our own JSON.
 
+pub(crate) mod exif;
 pub mod names;
 mod parameters;
 mod read;
+mod recipe;
+pub(crate) mod xmp;
 
 use contract::spec::JobSpec;
 
 pub use read::{read_spec, read_texts};
+pub use recipe::{Recipe, find_recipe};
 
 /// The keyword of our own JSON: the whole [`JobSpec`], with the seed of this one picture.
 pub const OWN_KEYWORD: &str = "atelier";
@@ -25,14 +29,11 @@ pub struct Text {
 /// Returns the texts that go into the picture of this seed. Whoever submits the JSON gets this one picture again.
 pub fn texts(spec: &JobSpec, seed: u32) -> serde_json::Result<Vec<Text>> {
     let mut own = spec.clone();
-    let mut parameters = None;
     if let Some(painting) = own.painting_mut() {
         painting.seed = Some(seed);
         painting.batch_count = 1;
     }
-    if let JobSpec::TextToImage(picture) = &own {
-        parameters = Some(Text { keyword: A1111_KEYWORD.to_owned(), text: parameters::write(picture, seed) });
-    }
+    let parameters = parameters::write(&own, seed).map(|text| Text { keyword: A1111_KEYWORD.to_owned(), text });
     let json = Text { keyword: OWN_KEYWORD.to_owned(), text: serde_json::to_string(&own)? };
     Ok(parameters.into_iter().chain([json]).collect())
 }

@@ -1,16 +1,25 @@
-//! Pictures: what an upload is, by its header alone; the PNG files that jobs make; thumbnails.
+//! Pictures: what an upload is, by its header alone; their pixels, upright; other sizes and shapes; the files that jobs make.
 
+mod decode;
 mod encode;
 mod header;
 mod jpeg;
+mod mask;
 mod png;
+mod resample;
+mod shape;
 mod shrink;
 mod webp;
 mod whole;
 
-pub use encode::encode_png;
+pub use decode::{Decoded, decode};
+pub use encode::{encode, encode_png, longest_side_px};
 pub(crate) use header::read_header;
+pub(crate) use jpeg::Segments;
+pub use resample::{resample, resample_with};
+pub use shape::{crop, draw_out, fit};
 pub(crate) use shrink::shrink;
+pub(crate) use webp::{Chunks as WebpChunks, is_one as is_webp};
 pub(crate) use whole::check;
 
 /// How large a picture may be.
@@ -101,6 +110,18 @@ pub enum Error {
     /// Its header is fine, the rest is not.
     #[error("this picture cannot be decoded")]
     Decode(#[source] image::ImageError),
+    /// The format has no room for so many pixels.
+    #[error("{format} has at most {limit_px} pixels a side, and this picture has {width} × {height}: choose png")]
+    TooLong {
+        /// The name of the format.
+        format: &'static str,
+        /// The width.
+        width: u32,
+        /// The height.
+        height: u32,
+        /// The longest side of the format.
+        limit_px: u32,
+    },
     /// Pixels could not be made a picture.
     #[error("could not encode {width} × {height} pixels")]
     Encode {

@@ -1,10 +1,12 @@
 //! Stored files, by id.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::{AssetId, JobId};
+use crate::{AssetId, JobId, spec::JobSpec};
 
 /// A reference to a stored file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -48,4 +50,52 @@ pub struct UploadAsset {
     /// The bytes in base64, or a `data:` URL.
     #[schema(min_length = 1)]
     pub data: String,
+}
+
+/// The JSON form of `POST /api/assets/inspect`: either the bytes, or the id of a stored file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InspectAsset {
+    /// The bytes in base64, or a `data:` URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1)]
+    pub data: Option<String>,
+    /// A file that is stored already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asset_id: Option<AssetId>,
+}
+
+/// What a picture says about how it was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Inspection {
+    /// Which program made it.
+    pub source: Source,
+    /// A job that makes it again, as well as it can be made here. `null` if not even a prompt was found.
+    pub spec: Option<JobSpec>,
+    /// What could not be carried over, and what to do about it.
+    pub notes: Vec<String>,
+    /// All texts in the file, by their keywords.
+    pub texts: BTreeMap<String, String>,
+}
+
+/// The programs whose pictures can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// This server, or another one like it.
+    Atelier,
+    /// AUTOMATIC1111, Forge, SD.Next, and what else writes their text.
+    #[serde(rename = "a1111")]
+    A1111,
+    /// ComfyUI.
+    #[serde(rename = "comfyui")]
+    ComfyUi,
+    /// InvokeAI.
+    #[serde(rename = "invokeai")]
+    InvokeAi,
+    /// SwarmUI.
+    #[serde(rename = "swarmui")]
+    SwarmUi,
+    /// None that is known, or it says nothing.
+    Unknown,
 }

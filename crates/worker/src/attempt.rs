@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info_span, warn};
 
 use crate::{
+    complete::Completion,
+    darkroom::Darkroom,
     drive::{self, Driven, Halt, Made},
     engine::{Engine, EngineError, Run},
     keep::{self, Origin},
@@ -19,7 +21,7 @@ use crate::{
     order::Order,
     pace::{Amount, Attempted, Measured},
     parts::Parts,
-    prepare::prepare,
+    prepare::{Maker, Prepared, Unprepared, prepare},
     watch::Watch,
     work::Worker,
 };
@@ -66,17 +68,32 @@ impl<E: Engine> Worker<E> {
         let leased_at = self.parts.clock.now();
         let spec = &lease.job.spec;
         let model = spec.model().unwrap_or_default();
-        let was_resident = self.engine.resident_models().iter().any(|resident| resident == model);
-        let order = match prepare(&lease.job) {
-            Ok(order) => order,
-            Err(error) => return engine_failure(error),
+        let Prepared { order, maker, completion } = match prepare(&self.parts.assets, &lease.job).await {
+            Ok(prepared) => prepared,
+            Err(Unprepared::Refused(error)) => return engine_failure(error),
+            Err(Unprepared::Store(error)) => return storage_failure(&error),
         };
+        let resident = self.engine.resident_models();
+        // What the worker makes itself needs no model.
+        let was_resident = maker == Maker::Darkroom || resident.iter().any(|resident| resident == model);
         let amount = Amount::of(&order);
         let device = self.engine.describe().device;
         self.paces.recall(model, &device, &lease.job.history);
         let mut watch = Watch::begin(lease, self.paces.expect(model, was_resident, amount));
 
-        let made = match self.drive(lease, &order, &mut watch).await {
+        let overdue = self.overdue(self.parts.settings.drain);
+        let (driven, engine) = match maker {
+            Maker::Engine => {
+                let driven = drive(&mut self.engine, &self.parts, lease, &order, overdue, &mut watch).await;
+                (driven, self.engine.describe().name)
+            }
+            Maker::Darkroom => {
+                let mut darkroom = Darkroom::new(self.parts.assets.clone(), lease.job.inputs.clone());
+                let driven = drive(&mut darkroom, &self.parts, lease, &order, overdue, &mut watch).await;
+                (driven, darkroom.describe().name)
+            }
+        };
+        let made = match driven {
             Driven::Made(_) if lease.cancelled().is_cancelled() => return Verdict::Cancel,
             Driven::Made(made) => made,
             Driven::Halted(Halt::Cancelled) => return Verdict::Cancel,
@@ -100,7 +117,11 @@ impl<E: Engine> Worker<E> {
             metrics::model_loaded(made.load.as_secs_f64());
         }
 
-        let origin = Origin { spec, leased_at, engine: self.engine.describe().name };
+        let made = match complete(made, completion).await {
+            Ok(made) => made,
+            Err(error) => return engine_failure(error),
+        };
+        let origin = Origin { spec, leased_at, engine };
         let (attempt, notes) = (Attempted { was_resident, amount, device }, made.notes.clone());
         let kept = keep(&self.parts, lease, made, origin, &mut watch, |measured| attempt.cost(measured, notes))
             .instrument(info_span!("store"));
@@ -120,26 +141,6 @@ impl<E: Engine> Worker<E> {
             }
             Err(error) => storage_failure(&error),
         }
-    }
-
-    /// Runs the engine until it is done or must stop.
-    async fn drive(&mut self, lease: &Lease, order: &Order, watch: &mut Watch<'_>) -> Driven {
-        let (cancelled, lost) = (lease.cancelled(), lease.lost());
-        let overdue = self.overdue(self.parts.settings.drain);
-        let (mut run, reports) = Run::new(lease.job.id, lease.attempt, CancellationToken::new());
-        run.history.clone_from(&lease.job.history);
-        let stalled = drive::stall(reports.signs_of_life.clone(), self.parts.settings.stall);
-        let halt = async {
-            tokio::select! {
-                biased;
-                () = lost.cancelled() => Halt::Lost,
-                () = cancelled.cancelled() => Halt::Cancelled,
-                () = overdue => Halt::Drained,
-                () = stalled => Halt::Stalled,
-            }
-        };
-        let driving = drive::drive(&mut self.engine, order, &run, &self.parts.clock, halt, self.parts.settings.grace);
-        watch.during(&self.parts.queue, reports, driving).await
     }
 
     /// Returns the end of an engine that hangs. Its beat goes on, so nobody else would ever take the job over.
@@ -222,6 +223,44 @@ fn engine_failure(error: EngineError) -> Verdict {
         }
     };
     Verdict::Fail(outcome, Failure { code, message, remedy })
+}
+
+/// Runs an engine until it is done or must stop.
+async fn drive<D: Engine>(
+    engine: &mut D,
+    parts: &Parts,
+    lease: &Lease,
+    order: &Order,
+    overdue: impl Future<Output = ()>,
+    watch: &mut Watch<'_>,
+) -> Driven {
+    let (cancelled, lost) = (lease.cancelled(), lease.lost());
+    let (mut run, reports) = Run::new(lease.job.id, lease.attempt, CancellationToken::new());
+    run.history.clone_from(&lease.job.history);
+    let stalled = drive::stall(reports.signs_of_life.clone(), parts.settings.stall);
+    let halt = async {
+        tokio::select! {
+            biased;
+            () = lost.cancelled() => Halt::Lost,
+            () = cancelled.cancelled() => Halt::Cancelled,
+            () = overdue => Halt::Drained,
+            () = stalled => Halt::Stalled,
+        }
+    };
+    let driving = drive::drive(engine, order, &run, &parts.clock, halt, parts.settings.grace);
+    watch.during(&parts.queue, reports, driving).await
+}
+
+/// Makes of what an engine painted what was asked for.
+async fn complete(mut made: Made, completion: Completion) -> Result<Made, EngineError> {
+    if completion == Completion::Nothing {
+        return Ok(made);
+    }
+    let pictures = std::mem::take(&mut made.pictures);
+    let completing = tokio::task::spawn_blocking(move || completion.complete(pictures));
+    let completed = completing.await.map_err(|error| EngineError::Engine { message: error.to_string() })?;
+    made.pictures = completed?;
+    Ok(made)
 }
 
 /// Stores what was made, and leaves the result for the next attempt in case the queue does not hear of this one.

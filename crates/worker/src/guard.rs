@@ -17,8 +17,10 @@ const SAMPLES: usize = 1 << 16;
 
 /// Returns whether one of the pictures shows nothing, although what it was made from shows something.
 pub(crate) fn shows_nothing(order: &Order, pictures: &[Picture]) -> bool {
+    // What is only enlarged or laid together is not painted.
+    let is_painted = order.spec.painting().is_some();
     let began_flat = order.image.as_ref().is_some_and(|image| is_flat(&image.rgb));
-    !began_flat && pictures.iter().any(|picture| is_flat(&picture.rgb))
+    is_painted && !began_flat && pictures.iter().any(|picture| is_flat(&picture.rgb))
 }
 
 /// Returns the same order in tiles; none where that cannot be asked for, or was.

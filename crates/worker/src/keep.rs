@@ -1,7 +1,10 @@
-//! Turns pixels into files that stay: PNG with all that it takes to make the picture again.
+//! Turns pixels into files that stay, with all that it takes to make the picture again.
 
 use anyhow::Context;
-use assets::{AssetStore, metadata, picture};
+use assets::{
+    AssetStore, metadata,
+    picture::{self, Pixels},
+};
 use bytes::Bytes;
 use chassis::clock::Clock;
 use contract::{
@@ -56,13 +59,15 @@ pub(crate) async fn keep(
 }
 
 async fn keep_picture(assets: &AssetStore, spec: JobSpec, picture: Picture) -> anyhow::Result<AssetRef> {
+    let media_type = spec.output().format.media_type();
     // Compressing a large picture takes a second, in which this thread has better things to do.
-    let encoding = tokio::task::spawn_blocking(move || encode(&spec, &picture));
-    let png = encoding.await.context("could not wait for a picture to be encoded")??;
-    assets.put("image/png", Bytes::from(png)).await.context("could not store a picture")
+    let encoding = tokio::task::spawn_blocking(move || encode(&spec, picture));
+    let file = encoding.await.context("could not wait for a picture to be encoded")??;
+    assets.put(media_type, Bytes::from(file)).await.context("could not store a picture")
 }
 
-fn encode(spec: &JobSpec, picture: &Picture) -> anyhow::Result<Vec<u8>> {
+fn encode(spec: &JobSpec, picture: Picture) -> anyhow::Result<Vec<u8>> {
     let texts = metadata::texts(spec, picture.seed).context("could not write down how a picture was made")?;
-    picture::encode_png(&picture.rgb, picture.width, picture.height, &texts).context("could not encode a picture")
+    let pixels = Pixels { width: picture.width, height: picture.height, rgb: picture.rgb };
+    picture::encode(&pixels, spec.output(), &texts).context("could not encode a picture")
 }

@@ -6,7 +6,7 @@
 //! lease ─▶ an earlier attempt left its result? ─yes▶ finish
 //!            │no
 //!            ▼
-//!          load ─▶ generate ─▶ encode ─▶ store ─▶ result.json ─▶ finish
+//!       prepare ─▶ load ─▶ generate ─▶ complete ─▶ encode ─▶ store ─▶ result.json ─▶ finish
 //! ```
 //!
 //! The result lies in the asset store before the queue hears of it, so a worker or a queue that dies in between loses nothing:
@@ -18,8 +18,11 @@ mod parts;
 mod work;
 
 mod attempt;
+mod complete;
 mod connect;
+mod darkroom;
 mod drive;
+mod font;
 mod guard;
 mod keep;
 mod metrics;

@@ -14,8 +14,8 @@ pub(crate) const PHASES: usize = 6;
 
 /// The share of the whole that each phase of a first job has, before anything was measured.
 const UNMEASURED_WEIGHTS: [f64; PHASES] = [0.30, 0.05, 0.55, 0.08, 0.0, 0.02];
-/// The same for a job that paints nothing and only enlarges.
-const UNMEASURED_ENLARGING: [f64; PHASES] = [0.30, 0.0, 0.0, 0.0, 0.65, 0.05];
+/// The same of a job that paints nothing, and only enlarges or lays together.
+const UNPAINTED_WEIGHTS: [f64; PHASES] = [0.30, 0.0, 0.0, 0.0, 0.60, 0.10];
 
 /// Returns where a phase stands in arrays of phases.
 pub(crate) fn index(phase: Phase) -> usize {
@@ -88,7 +88,7 @@ impl Paces {
     /// Returns what to expect of a job. A resident model costs no loading.
     pub(crate) fn expect(&self, model: &str, is_resident: bool, amount: Amount) -> Expectation {
         let phase_s = self.models.get(model).and_then(|pace| phase_s(*pace, is_resident, amount));
-        let unmeasured = if amount.steps > 0 { UNMEASURED_WEIGHTS } else { UNMEASURED_ENLARGING };
+        let unmeasured = if amount.steps == 0 { UNPAINTED_WEIGHTS } else { UNMEASURED_WEIGHTS };
         let mut weights = phase_s.unwrap_or(unmeasured);
         if is_resident {
             weights[index(Phase::Loading)] = 0.0;

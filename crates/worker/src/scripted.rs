@@ -6,7 +6,6 @@
 mod card;
 mod directive;
 mod enlarge;
-mod font;
 
 use std::time::Duration;
 

@@ -26,7 +26,6 @@ mod frames;
 mod memory;
 mod peak;
 mod preview;
-mod session;
 
 use std::{
     path::PathBuf,

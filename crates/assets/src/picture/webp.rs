@@ -7,7 +7,7 @@ use super::{
 
 const CHUNK_HEAD_BYTES: usize = 8;
 
-pub(super) fn is_one(bytes: &[u8]) -> bool {
+pub(crate) fn is_one(bytes: &[u8]) -> bool {
     bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP")
 }
 
@@ -15,7 +15,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Header, Error> {
     let broken = |problem| Error::Broken { format: "WebP", problem };
     let mut canvas = None;
     let mut frames = 0_u32;
-    for (name, content) in Chunks(bytes.get(12..).unwrap_or_default()) {
+    for (name, content) in Chunks::of(bytes) {
         let size = match name {
             b"VP8X" if canvas.is_none() => {
                 canvas = extended(content);
@@ -60,7 +60,14 @@ fn lossless(content: &[u8]) -> Option<(u32, u32)> {
 }
 
 /// The chunks of a RIFF file; the last one may be cut off, as its content is of no interest.
-struct Chunks<'a>(&'a [u8]);
+pub(crate) struct Chunks<'a>(&'a [u8]);
+
+impl<'a> Chunks<'a> {
+    /// Returns the chunks of a whole WebP file.
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
+        Self(bytes.get(12..).unwrap_or_default())
+    }
+}
 
 impl<'a> Iterator for Chunks<'a> {
     type Item = (&'a [u8; 4], &'a [u8]);

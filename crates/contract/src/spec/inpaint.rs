@@ -16,6 +16,7 @@ pub struct Inpaint {
     /// The picture to change: the id of an asset, or the picture itself as a `data:` URL.
     pub image: AssetId,
     /// Where it is painted anew: white is new, black stays, grey is blended. As large as the picture.
+    /// Of a mask with transparent places that shows one colour or a coloured picture beside them, those are new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<AssetId>,
     /// How far the picture is carried on beyond its edges (outpainting).

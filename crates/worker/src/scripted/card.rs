@@ -5,8 +5,7 @@ use std::io::Cursor;
 use bytes::Bytes;
 use image::{ExtendedColorType, ImageEncoder, codecs::jpeg::JpegEncoder};
 
-use super::font;
-use crate::engine::Picture;
+use crate::{engine::Picture, font};
 
 /// The longer side of a preview.
 const PREVIEW_SIDE_PX: u32 = 128;

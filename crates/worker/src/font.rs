@@ -1,4 +1,4 @@
-//! A tiny font: capital letters, digits and what else stands on a test card, 3 by 5 dots each.
+//! A tiny font: capital letters, digits and signs, 3 by 5 dots each, for test cards and contact sheets.
 
 /// Dots across a letter.
 pub(crate) const WIDTH: u32 = 3;
@@ -56,6 +56,26 @@ fn rows(letter: char) -> u32 {
         '-' => 0o00700,
         '_' => 0o00007,
         '/' => 0o11244,
+        ',' => 0o00024,
+        ';' => 0o02024,
+        '+' => 0o02720,
+        '=' => 0o07070,
+        '*' => 0o05250,
+        '(' => 0o12221,
+        ')' => 0o42224,
+        '[' => 0o32223,
+        ']' => 0o62226,
+        '<' => 0o12421,
+        '>' => 0o42124,
+        '!' => 0o22202,
+        '?' => 0o61202,
+        '%' => 0o51245,
+        '#' => 0o57575,
+        '\'' => 0o22000,
+        '"' => 0o55000,
+        '|' => 0o22222,
+        '&' => 0o25253,
+        '~' => 0o03600,
         _ => 0o77777,
     }
 }
