@@ -27,3 +27,5 @@ ALTER TABLE jobs ADD COLUMN group_id UUID REFERENCES job_groups (id) ON DELETE S
 -- its place in the grid; none of a contact sheet
 ALTER TABLE jobs ADD COLUMN cell BIGINT;
 CREATE UNIQUE INDEX jobs_by_group ON jobs (group_id, cell) WHERE group_id IS NOT NULL;
+-- Whether a group still has an open cell.
+CREATE INDEX jobs_open_cells ON jobs (group_id) WHERE cell IS NOT NULL AND state IN ('queued', 'published');

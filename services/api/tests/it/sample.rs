@@ -31,6 +31,7 @@ pub(crate) fn new_job(owner: &str) -> NewJob {
         body_hash: "hash of the body".to_owned(),
         traceparent: None,
         submitted_at: noon(),
+        group: None,
     }
 }
 
