@@ -37,7 +37,7 @@ pub use connection::Db;
 pub use cursor::{Cursor, UnreadableCursor};
 pub use ended::EndedFilter;
 pub use error::Error;
-pub use groups::{NewGroup, SubmittedGroup};
+pub use groups::{CancelledGroup, NewGroup, SubmittedGroup};
 pub use jobs::{Membership, NewJob, Submitted};
 pub use lists::JobFilter;
 pub(crate) use row::{duration_micros, micros};

@@ -1,8 +1,8 @@
 //! Groups: insert and find. Their cells are jobs like any others.
 
 mod cells;
-pub(crate) mod changes;
-pub(crate) mod closing;
+mod changes;
+mod closing;
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub(crate) use cells::CellJob;
-pub(crate) use changes::CancelledGroup;
+pub use changes::CancelledGroup;
 pub(super) use changes::revive_group;
 
 use super::{

@@ -5,13 +5,13 @@ use queue::Cancelled;
 
 use super::Dispatch;
 use crate::{
-    db::{self, groups::CancelledGroup},
+    db::{self, CancelledGroup},
     failpoint,
 };
 
 impl Dispatch {
     /// Cancels every open job of a group.
-    pub(crate) async fn cancel_group(&self, id: GroupId) -> Result<CancelledGroup, db::Error> {
+    pub async fn cancel_group(&self, id: GroupId) -> Result<CancelledGroup, db::Error> {
         let shared = &self.shared;
         let cancelled = shared.parts.db.cancel_group(id, shared.parts.clock.now()).await?;
         failpoint::pass("after_cancel_mark");
@@ -33,7 +33,7 @@ impl Dispatch {
     }
 
     /// Gives every cell of a group that failed, died or was cancelled another try.
-    pub(crate) async fn retry_group(&self, id: GroupId) -> Result<Vec<JobId>, db::Error> {
+    pub async fn retry_group(&self, id: GroupId) -> Result<Vec<JobId>, db::Error> {
         let retried = self.shared.parts.db.retry_group(id, self.shared.parts.clock.now()).await?;
         let changes: Vec<_> = retried.iter().map(|id| (*id, JobChange::Queued)).collect();
         self.shared.announce(&changes).await;

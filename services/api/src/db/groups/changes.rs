@@ -14,16 +14,16 @@ use crate::db::{
 
 /// What the wish to cancel a group came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct CancelledGroup {
+pub struct CancelledGroup {
     /// These jobs waited in SQL, and have ended now.
-    pub(crate) ended: Vec<JobId>,
+    pub ended: Vec<JobId>,
     /// These are in the queue, which must be told.
-    pub(crate) requested: Vec<JobId>,
+    pub requested: Vec<JobId>,
 }
 
 impl Db {
     /// Cancels every open job of a group, its contact sheet too. Nothing happens to a group that has none.
-    pub(crate) async fn cancel_group(&self, id: GroupId, at: OffsetDateTime) -> Result<CancelledGroup, Error> {
+    pub async fn cancel_group(&self, id: GroupId, at: OffsetDateTime) -> Result<CancelledGroup, Error> {
         let mut tx = self.begin("cancel a group").await?;
         let open = "SELECT id FROM jobs WHERE group_id = $1 AND state IN ('queued', 'published') ORDER BY id";
         let mut cancelled = CancelledGroup::default();
@@ -44,7 +44,7 @@ impl Db {
     }
 
     /// Gives every cell that failed, died or was cancelled a new life; returns them. There will be a new contact sheet.
-    pub(crate) async fn retry_group(&self, id: GroupId, at: OffsetDateTime) -> Result<Vec<JobId>, Error> {
+    pub async fn retry_group(&self, id: GroupId, at: OffsetDateTime) -> Result<Vec<JobId>, Error> {
         let mut tx = self.begin("retry a group").await?;
         let ended = "SELECT id FROM jobs WHERE group_id = $1 AND cell IS NOT NULL \
                      AND state IN ('failed', 'cancelled', 'dead') ORDER BY id";

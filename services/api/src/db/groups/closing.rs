@@ -30,7 +30,7 @@ struct EndingRow {
 
 impl Db {
     /// Lists the groups that have not ended although none of their cells is open.
-    pub(crate) async fn list_ending_groups(&self) -> Result<Vec<GroupId>, Error> {
+    pub async fn list_ending_groups(&self) -> Result<Vec<GroupId>, Error> {
         let sql = "SELECT id FROM job_groups WHERE ended_at IS NULL AND NOT EXISTS (SELECT 1 FROM jobs \
                    WHERE group_id = job_groups.id AND cell IS NOT NULL AND state IN ('queued', 'published'))";
         let rows: Vec<(Uuid,)> = self.fetch_all("list groups at their end", sql, &[]).await?;
@@ -38,7 +38,7 @@ impl Db {
     }
 
     /// Ends a group none of whose cells is open, once; returns the job of its contact sheet if there is to be one.
-    pub(crate) async fn end_group(&self, id: GroupId, at: OffsetDateTime) -> Result<Option<JobId>, Error> {
+    pub async fn end_group(&self, id: GroupId, at: OffsetDateTime) -> Result<Option<JobId>, Error> {
         let mut tx = self.begin("end a group").await?;
         // Only this locks the group; whether cells are open must be read behind it, or a retry could slip in between.
         let sql = "UPDATE job_groups SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL \
