@@ -153,6 +153,9 @@ fn set(spec: &mut Value, field: &str, new: Value) -> Result<(), String> {
     let mut place = spec;
     for segment in segments(field) {
         if place.is_null() {
+            if segment.parse::<usize>().is_ok() {
+                return Err(format!("{field} leads to nothing: base has no list for {segment} to count in"));
+            }
             *place = Value::Object(Map::new());
         }
         place = match place {
@@ -254,7 +257,7 @@ mod tests {
     fn objects_on_the_way_to_a_field_are_made_and_lists_are_not() {
         let grid = lay_out(json!([{ "field": "hires/scale", "values": [1.5] }])).unwrap();
         assert_eq!(grid.cells[0]["hires"], json!({ "scale": 1.5 }));
-        for field in ["loras/1/weight", "loras/x", "prompt/0"] {
+        for field in ["loras/1/weight", "loras/x", "prompt/0", "images/0"] {
             let mistakes = lay_out(json!([{ "field": field, "values": [1] }])).unwrap_err();
             assert_eq!(mistakes[0].pointer, "/axes/0/field", "{field}");
         }

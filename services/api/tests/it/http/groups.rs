@@ -78,7 +78,7 @@ async fn a_group_of_which_one_cell_is_wrong_is_refused_whole_with_the_axis_and_t
         (with(json!([{ "field": "steps", "range": { "start": 0, "stop": 4, "count": 2 } }])), "/axes/0/range"),
         (with(json!([{ "field": "sampler", "values": ["euler", "magic"] }])), "/axes/0/values/1"),
         (with(json!([{ "field": "model", "values": ["scripted", "nobody"] }])), "/axes/0/values/1"),
-        (with(json!([{ "field": "loras/0/weight", "values": [1] }])), "/base/loras"),
+        (with(json!([{ "field": "loras/0/weight", "values": [1] }])), "/axes/0/field"),
         (with(json!([{ "field": "seed" }])), "/axes/0"),
         (with(json!([{ "field": "seed", "values": [] }])), "/axes/0/values"),
         (with(json!([{ "field": "seed", "random": 2 }, { "field": "seed", "values": [1] }])), "/axes/1/field"),
