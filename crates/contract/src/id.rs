@@ -48,3 +48,7 @@ id!(
     /// Names an API key. The key itself is never stored.
     KeyId
 );
+id!(
+    /// Names a group of jobs. A client may choose it (`PUT /api/groups/{id}`).
+    GroupId
+);

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::{
-    JobId,
+    GroupId, JobId,
     asset::AssetRef,
     cost::Cost,
     event::Progress,
@@ -53,6 +53,12 @@ pub struct Job {
     /// Why it failed, or why its last attempt did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// The group that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<GroupId>,
+    /// Its place in the grid of the group, from 0; none of the contact sheet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<u32>,
 }
 
 /// Where a job stands, for people. The last four are ends and never change.

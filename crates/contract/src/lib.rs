@@ -8,6 +8,7 @@ pub mod control;
 pub mod cost;
 pub mod engine;
 pub mod event;
+pub mod group;
 pub mod id;
 pub mod job;
 pub mod key;
@@ -21,4 +22,4 @@ pub mod spec;
 pub mod system;
 pub mod worker;
 
-pub use id::{AssetId, JobId, KeyId};
+pub use id::{AssetId, GroupId, JobId, KeyId};

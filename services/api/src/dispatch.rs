@@ -4,13 +4,16 @@
 //! - The **projector** writes to SQL what workers finished, then lets Valkey forget it.
 //! - The **watcher** notes in SQL which worker took which job, so that attempts stay counted when Valkey loses its data.
 //! - The **keeper** looks after all the rest: reconcile, expired leases, ageing.
+//! - The **closer** ends groups whose last cell has ended, and orders their contact sheets.
 //! - The **sweep** deletes what nobody needs any more.
 //!
 //! Each is a loop that no error ends. While Valkey is away they wait for it; SQL goes on taking and showing jobs.
 
 mod ageing;
+mod closer;
 mod ended;
 mod fair;
+mod grouping;
 mod keeper;
 mod metrics;
 mod outage;
@@ -90,6 +93,7 @@ impl Dispatch {
             tokio::spawn(projector::run(shared.clone())),
             tokio::spawn(watcher::run(shared.clone())),
             tokio::spawn(keeper::run(shared.clone())),
+            tokio::spawn(closer::run(shared.clone())),
             tokio::spawn(sweep::run(shared.clone())),
         ];
         let all = tokio::spawn(async move {

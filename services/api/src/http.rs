@@ -13,6 +13,7 @@ pub(crate) mod document;
 mod ended;
 mod events;
 mod finish;
+mod groups;
 mod health;
 mod hosts;
 mod id;
@@ -80,7 +81,9 @@ impl std::ops::Deref for Api {
 impl Api {
     pub(crate) fn new(parts: Parts) -> anyhow::Result<Self> {
         let config = &parts.config;
-        let bodies = ["ChooseQueue", "ClearJobs", "MoveJob", "NewKey", "RetryJobs", "UploadAsset"].into_iter();
+        let bodies =
+            ["ChooseQueue", "ClearJobs", "ExploreCell", "MoveJob", "NewGroup", "NewKey", "RetryJobs", "UploadAsset"]
+                .into_iter();
         let schemas = bodies.chain(JobKind::ALL.iter().map(|kind| contract::spec::schema::name(*kind)));
         Ok(Self {
             schemas: Schemas::compile(&document::DOCUMENT, schemas)?,
@@ -102,6 +105,12 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(jobs::list_attempts))
         .routes(routes!(ended::clear_jobs))
         .routes(routes!(ended::retry_jobs))
+        .routes(routes!(groups::list_groups, groups::submit_group))
+        .routes(routes!(groups::load_group, groups::put_group, groups::cancel_group))
+        .routes(routes!(groups::retry_group))
+        .routes(routes!(groups::cells::explore_cell))
+        .routes(routes!(groups::cells::promote_cell))
+        .routes(routes!(groups::events::follow_group))
         .routes(routes!(events::follow_job))
         .routes(routes!(events::follow_all))
         .routes(routes!(socket::open_socket))

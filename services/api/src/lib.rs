@@ -6,6 +6,7 @@ pub mod config;
 pub mod db;
 pub mod dispatch;
 pub mod failpoint;
+mod groups;
 mod http;
 mod keys;
 mod live;

@@ -3,6 +3,7 @@
 //! Each client has a bounded queue of its own. A slow client loses progress, never an end, and slows nobody else down.
 
 mod encoded;
+mod group;
 mod hub;
 mod outbox;
 mod previews;

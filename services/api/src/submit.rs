@@ -1,5 +1,7 @@
 //! Takes a job in: completes what was asked for, puts it on record once, and waits for its end where somebody waits.
 
+pub(crate) mod group;
+
 use std::time::Duration;
 
 use chassis::{clock::Clock, telemetry::current_traceparent};
@@ -94,6 +96,7 @@ impl Reception {
             body_hash,
             traceparent: current_traceparent(),
             submitted_at: self.clock.now(),
+            group: None,
         };
         match self.db.insert_job(&new).await? {
             Submitted::New(job) => {

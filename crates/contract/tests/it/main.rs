@@ -10,6 +10,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use contract::{
     engine::{Command, Line, ModelFiles},
     event::{JobChange, JobEvent},
+    group::{GroupAxis, NewGroup},
     job::{Job, QueuedJob},
     preview::Preview,
     problem::Problem,
@@ -69,6 +70,8 @@ fn entries_of_every_age_can_be_read() {
     check::<Worker>("worker");
     check::<ModelFiles>("model_files");
     check::<Problem>("problem");
+    check::<NewGroup>("new_group");
+    check::<GroupAxis>("group_axis");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use super::{
     Db, Error,
     connection::values,
+    groups::revive_group,
     jobs::{add_turn, job_row},
     row::{JobRow, job_columns, micros},
 };
@@ -48,7 +49,7 @@ pub enum MoveRequest {
     Moved(Job),
 }
 
-const CANCEL: &str = concat!(
+pub(super) const CANCEL: &str = concat!(
     "UPDATE jobs SET cancel_requested = TRUE, \
         ended_at = CASE state WHEN 'queued' THEN $2 ELSE ended_at END, \
         state = CASE state WHEN 'queued' THEN 'cancelled' ELSE state END \
@@ -98,6 +99,7 @@ impl Db {
             return Ok(row.map(Job::try_from).transpose()?.map_or(RetryRequest::Absent, RetryRequest::NotRetryable));
         };
         add_turn(&mut tx, id.0).await?;
+        revive_group(&mut tx, &row).await?;
         tx.commit().await?;
         Ok(RetryRequest::Queued(row.try_into()?))
     }

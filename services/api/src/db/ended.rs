@@ -11,6 +11,7 @@ use super::{
     Cursor, Db, Error,
     changes::RETRY,
     connection::{Value, placeholders, values},
+    groups::revive_group,
     jobs::add_turn,
     row::{JobRow, micros},
 };
@@ -70,8 +71,9 @@ impl Db {
         ids.sort_unstable();
         let mut retried = Vec::with_capacity(ids.len());
         for id in ids {
-            if tx.fetch_optional::<JobRow>(RETRY, values![id.0, micros(at)]).await?.is_some() {
+            if let Some(row) = tx.fetch_optional::<JobRow>(RETRY, values![id.0, micros(at)]).await? {
                 add_turn(&mut tx, id.0).await?;
+                revive_group(&mut tx, &row).await?;
                 retried.push(id);
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use contract::{
-    JobId,
+    GroupId, JobId,
     job::{Job, Priority},
     spec::JobSpec,
 };
@@ -21,8 +21,8 @@ use crate::failpoint;
 const FIND_JOB: &str = concat!("SELECT ", job_columns!(), " FROM jobs WHERE id = $1");
 const INSERT_JOB: &str = concat!(
     "INSERT INTO jobs (id, kind, worker_kind, state, max_attempts, priority, rank, submitted_at, position, run_at, \
-     ranked_at, owner, model, spec, search, traceparent, body_hash) \
-     VALUES ($1, $2, $3, 'queued', $4, $5, $5, $6, $6, $6, $6, $7, $8, $9, $10, $11, $12) \
+     ranked_at, owner, model, spec, search, traceparent, body_hash, group_id, cell) \
+     VALUES ($1, $2, $3, 'queued', $4, $5, $5, $6, $6, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
      ON CONFLICT (id) DO NOTHING RETURNING ",
     job_columns!()
 );
@@ -48,6 +48,17 @@ pub struct NewJob {
     pub traceparent: Option<String>,
     /// When it was accepted.
     pub submitted_at: OffsetDateTime,
+    /// The group that it belongs to.
+    pub group: Option<Membership>,
+}
+
+/// What a job is in its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Membership {
+    /// Which group.
+    pub id: GroupId,
+    /// Which cell; none of the contact sheet.
+    pub cell: Option<u32>,
 }
 
 /// What became of a submission.
@@ -69,7 +80,7 @@ impl Db {
     pub async fn insert_job(&self, new: &NewJob) -> Result<Submitted, Error> {
         let mut tx = self.begin("put a job on record").await?;
         if let Some(key) = &new.idempotency_key
-            && let Some((earlier, body_hash)) = remember_key(&mut tx, new, key).await?
+            && let Some((earlier, body_hash)) = remember_key(&mut tx, &Naming::of(new), key).await?
         {
             if body_hash != new.body_hash {
                 return Ok(Submitted::Mismatch);
@@ -82,8 +93,6 @@ impl Db {
             tx.execute(sql, values![new.id.0, &new.owner, key]).await?;
         }
         if let Some(row) = insert_row(&mut tx, new).await? {
-            add_inputs(&mut tx, new).await?;
-            add_turn(&mut tx, new.id.0).await?;
             let job = row.try_into()?;
             tx.commit().await?;
             failpoint::pass("after_insert");
@@ -114,45 +123,71 @@ impl Db {
     }
 }
 
-/// Takes the idempotency key for a job, or returns the job and the body hash that have it already.
-async fn remember_key(tx: &mut Writing, new: &NewJob, key: &str) -> Result<Option<(Uuid, String)>, Error> {
-    let now = micros(new.submitted_at);
+/// What a client may name by an idempotency key: a job or a group.
+pub(super) struct Naming<'a> {
+    pub(super) id: Uuid,
+    pub(super) owner: &'a str,
+    pub(super) body_hash: &'a str,
+    pub(super) at: OffsetDateTime,
+}
+
+impl<'a> Naming<'a> {
+    fn of(new: &'a NewJob) -> Self {
+        Self { id: new.id.0, owner: &new.owner, body_hash: &new.body_hash, at: new.submitted_at }
+    }
+}
+
+/// Takes the idempotency key for a job or group, or returns the id and the body hash that have it already.
+pub(super) async fn remember_key(
+    tx: &mut Writing,
+    new: &Naming<'_>,
+    key: &str,
+) -> Result<Option<(Uuid, String)>, Error> {
+    let now = micros(new.at);
     let expires_at = now.saturating_add(duration_micros(IDEMPOTENCY_LIFE));
     let sql = "INSERT INTO idempotency (owner, key, body_hash, job_id, expires_at) VALUES ($1, $2, $3, $4, $5) \
                ON CONFLICT (owner, key) DO UPDATE \
                SET body_hash = excluded.body_hash, job_id = excluded.job_id, expires_at = excluded.expires_at \
                WHERE idempotency.expires_at <= $6";
-    let values = values![&new.owner, key, &new.body_hash, new.id.0, expires_at, now];
+    let values = values![new.owner, key, new.body_hash, new.id, expires_at, now];
     if tx.execute(sql, values).await? > 0 {
         return Ok(None);
     }
     let sql = "SELECT job_id, body_hash FROM idempotency WHERE owner = $1 AND key = $2";
-    tx.fetch_optional(sql, values![&new.owner, key]).await
+    tx.fetch_optional(sql, values![new.owner, key]).await
 }
 
-/// Inserts the row; none if the id is taken.
-async fn insert_row(tx: &mut Writing, new: &NewJob) -> Result<Option<JobRow>, Error> {
+/// Inserts the job, what it takes, and its place among those whom the pump serves; none if the id is taken.
+pub(super) async fn insert_row(tx: &mut Writing, new: &NewJob) -> Result<Option<JobRow>, Error> {
     let spec = to_json("the request of a job", &new.spec)?;
     let search = searchable(subject(&new.spec));
     let kind = new.spec.kind();
-    tx.fetch_optional(
-        INSERT_JOB,
-        values![
-            new.id.0,
-            kind.as_str(),
-            kind.worker_kind().as_str(),
-            new.max_attempts,
-            u32::from(new.priority.rank()),
-            micros(new.submitted_at),
-            &new.owner,
-            new.spec.model().unwrap_or_default(),
-            &spec,
-            &search,
-            new.traceparent.as_deref(),
-            &new.body_hash,
-        ],
-    )
-    .await
+    let inserted: Option<JobRow> = tx
+        .fetch_optional(
+            INSERT_JOB,
+            values![
+                new.id.0,
+                kind.as_str(),
+                kind.worker_kind().as_str(),
+                new.max_attempts,
+                u32::from(new.priority.rank()),
+                micros(new.submitted_at),
+                &new.owner,
+                new.spec.model().unwrap_or_default(),
+                &spec,
+                &search,
+                new.traceparent.as_deref(),
+                &new.body_hash,
+                new.group.map(|group| group.id.0),
+                new.group.and_then(|group| group.cell).map(i64::from),
+            ],
+        )
+        .await?;
+    if inserted.is_some() {
+        add_inputs(tx, new).await?;
+        add_turn(tx, new.id.0).await?;
+    }
+    Ok(inserted)
 }
 
 /// Returns what a search for a job looks at.

@@ -6,6 +6,7 @@
 //! a rare word gives short pages with a cursor to go on from, and never a slow one.
 
 use contract::{
+    GroupId,
     job::{Job, JobState},
     page::Page,
     spec::JobKind,
@@ -32,6 +33,8 @@ pub struct JobFilter {
     pub kinds: Vec<JobKind>,
     /// Only jobs whose prompt contains this text, whatever its case.
     pub text: Option<String>,
+    /// Only jobs of this group.
+    pub group: Option<GroupId>,
 }
 
 impl Db {
@@ -47,6 +50,9 @@ impl Db {
         let mut values = values![start.at_us, start.id, end.at_us, end.id, i64::from(limit) + 1].to_vec();
         if filter.text.is_some() {
             values.push(Value::from(&pattern));
+        }
+        if let Some(group) = filter.group {
+            values.push(Value::from(group.0));
         }
         let mut rows: Vec<JobRow> = self.fetch_all("list jobs", AssertSqlSafe(statement(filter)), &values).await?;
         let more_found = rows.len() > limit as usize;
@@ -77,7 +83,12 @@ fn readable(row: JobRow) -> Option<Job> {
 /// Returns the statement of a filter. It is assembled from constants; every value is bound.
 fn statement(filter: &JobFilter) -> String {
     let text = if filter.text.is_some() { r" AND search LIKE $6 ESCAPE '\'" } else { "" };
-    let range = "(submitted_at, id) < ($1, $2) AND (submitted_at, id) >= ($3, $4)";
+    let group = match (filter.group, &filter.text) {
+        (None, _) => "",
+        (Some(_), None) => " AND group_id = $6",
+        (Some(_), Some(_)) => " AND group_id = $7",
+    };
+    let range = format!("(submitted_at, id) < ($1, $2) AND (submitted_at, id) >= ($3, $4){group}");
     let order = "ORDER BY submitted_at DESC, id DESC LIMIT $5";
     let all_states = filter.states.is_empty() || JobState::ALL.iter().all(|state| filter.states.contains(state));
     let all_kinds = filter.kinds.is_empty() || JobKind::ALL.iter().all(|kind| filter.kinds.contains(kind));
@@ -141,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_filter_that_allows_everything_is_no_filter() {
-        let all = JobFilter { states: JobState::ALL.to_vec(), kinds: JobKind::ALL.to_vec(), text: None };
+        let all = JobFilter { states: JobState::ALL.to_vec(), kinds: JobKind::ALL.to_vec(), ..JobFilter::default() };
         assert_eq!(statement(&all), statement(&JobFilter::default()));
     }
 }

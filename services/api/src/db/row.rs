@@ -1,7 +1,7 @@
 //! How jobs rest in their table.
 
 use contract::{
-    JobId,
+    GroupId, JobId,
     job::{Job, JobState, Priority},
     spec::JobSpec,
 };
@@ -15,7 +15,8 @@ use super::Error;
 macro_rules! job_columns {
     () => {
         "jobs.id, jobs.state, jobs.is_running, jobs.cancel_requested, jobs.attempts, jobs.max_attempts, jobs.priority, \
-         jobs.spec, jobs.result, jobs.failure, jobs.submitted_at, jobs.started_at, jobs.ended_at"
+         jobs.spec, jobs.result, jobs.failure, jobs.submitted_at, jobs.started_at, jobs.ended_at, \
+         jobs.group_id, jobs.cell"
     };
 }
 pub(super) use job_columns;
@@ -36,6 +37,8 @@ pub(super) struct JobRow {
     pub(super) submitted_at: i64,
     started_at: Option<i64>,
     ended_at: Option<i64>,
+    pub(super) group_id: Option<Uuid>,
+    pub(super) cell: Option<i64>,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -58,12 +61,14 @@ impl TryFrom<JobRow> for Job {
             progress: None,
             result: row.result.map(|text| from_json("the result of a job", &text)).transpose()?,
             failure: row.failure.map(|text| from_json("the failure of a job", &text)).transpose()?,
+            group_id: row.group_id.map(GroupId),
+            cell: row.cell.map(count),
         })
     }
 }
 
 /// Returns the state as people see it: what is published runs once a worker has it.
-fn state_for_people(state: &str, is_running: bool) -> Result<JobState, Error> {
+pub(super) fn state_for_people(state: &str, is_running: bool) -> Result<JobState, Error> {
     match (state, is_running) {
         ("published", true) => Ok(JobState::Running),
         ("published", false) => Ok(JobState::Queued),

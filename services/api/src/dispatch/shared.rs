@@ -30,6 +30,8 @@ pub(super) struct Shared {
     pub(super) nudge: Notify,
     /// SQL and Valkey may differ.
     pub(super) reconcile_soon: Notify,
+    /// The last cell of a group may have ended.
+    pub(super) close_soon: Notify,
     /// Who holds it moves jobs between SQL and the window. In this process one at a time; between processes generations decide.
     pub(super) window: tokio::sync::Mutex<()>,
     /// How far the events are applied.
@@ -50,6 +52,7 @@ impl Shared {
             prepared: CancellationToken::new(),
             nudge: Notify::new(),
             reconcile_soon: Notify::new(),
+            close_soon: Notify::new(),
             window: tokio::sync::Mutex::default(),
             place: tokio::sync::Mutex::default(),
             ended: broadcast::channel(ENDS_KEPT).0,
@@ -108,6 +111,7 @@ impl Shared {
                 let _ = self.ended.send(*id);
             }
         }
+        self.close_soon.notify_one();
         self.announce(changes).await;
     }
 

@@ -49,6 +49,7 @@ pub(crate) fn about() -> utoipa::openapi::OpenApi {
         components(schemas(Problem, ClientMessage, ServerMessage)),
         tags(
             (name = "jobs", description = "Submit, watch and change jobs."),
+            (name = "groups", description = "Many jobs as one: grids, sweeps, variations, exploration."),
             (name = "events", description = "What happens, as it happens."),
             (name = "assets", description = "Files that jobs make or take."),
             (name = "models", description = "What jobs can name as their model."),

@@ -25,10 +25,10 @@ use crate::live::{self, Outgoing, StreamId, Watch};
 
 const LAST_EVENT_ID: &str = "Last-Event-ID";
 /// How long a browser waits before it connects again.
-const BEGINNING: Bytes = Bytes::from_static(b"retry: 2000\n\n");
+pub(crate) const BEGINNING: Bytes = Bytes::from_static(b"retry: 2000\n\n");
 const RESYNC: Bytes = Bytes::from_static(b"event: resync\ndata: {}\n\n");
 /// Comes every ten seconds, because proxies cut silent connections.
-const SIGN_OF_LIFE: Bytes = Bytes::from_static(b": keep-alive\n\n");
+pub(crate) const SIGN_OF_LIFE: Bytes = Bytes::from_static(b": keep-alive\n\n");
 
 /// Follows a job: its last state first, then what happens, until it has ended.
 ///
@@ -143,7 +143,8 @@ fn stream(watch: Watch, visit: Visit, stop: CancellationToken, until: Until) -> 
     answer(Body::from_stream(frames))
 }
 
-fn answer(body: Body) -> Response {
+/// Answers with a stream of events.
+pub(crate) fn answer(body: Body) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         // nginx would collect the events otherwise.

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use contract::{
-    JobId,
+    GroupId, JobId,
     job::{Attempt, Job, JobState, MoveJob},
     page::Page,
     problem::Problem,
@@ -35,6 +35,7 @@ pub(crate) const MOST_PAGE_ROWS: u32 = 200;
         ("state" = Option<Vec<JobState>>, Query, explode = true, description = "Only these states."),
         ("kind" = Option<Vec<JobKind>>, Query, explode = true, description = "Only these kinds."),
         ("text" = Option<String>, Query, max_length = 200, description = "Only jobs whose prompt contains this, whatever its case."),
+        ("group" = Option<GroupId>, Query, description = "Only the jobs of this group."),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many rows: 50 without it."),
     ),
@@ -50,6 +51,7 @@ pub(crate) async fn list_jobs(
         states: query.choices("state", &states),
         kinds: query.choices("kind", &kinds),
         text: query.short_text("text", 200),
+        group: query.parsed("group"),
     };
     let (cursor, limit) = page(&mut query);
     query.finish()?;

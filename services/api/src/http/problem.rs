@@ -102,6 +102,23 @@ impl Error {
         self
     }
 
+    /// Returns the class and the fields that are wrong; none if no field is.
+    pub(crate) fn fields(&self) -> Option<(ProblemCode, &[FieldError])> {
+        (!self.0.errors.is_empty()).then(|| (self.0.code, self.0.errors.as_slice()))
+    }
+
+    /// Returns the same problem in another class.
+    pub(crate) fn of_class(mut self, code: ProblemCode) -> Self {
+        self.0.code = code;
+        self
+    }
+
+    /// Returns the same problem with other pointers to its fields.
+    pub(crate) fn renamed(mut self, rename: impl Fn(&str) -> String) -> Self {
+        self.0.errors.iter_mut().for_each(|error| error.pointer = rename(&error.pointer));
+        self
+    }
+
     /// Returns the class and the sentence, for the WebSocket.
     pub(crate) fn into_words(self) -> (ProblemCode, String) {
         (self.0.code, self.0.detail)

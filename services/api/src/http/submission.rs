@@ -108,7 +108,8 @@ pub(crate) async fn put_job(
     submit(&api, request, &headers).await
 }
 
-async fn submit(api: &Api, request: submit::Request, headers: &HeaderMap) -> Result<Response, Error> {
+/// Takes a job in, and waits for its end where the client wants that.
+pub(crate) async fn submit(api: &Api, request: submit::Request, headers: &HeaderMap) -> Result<Response, Error> {
     let has_own_id = request.id.is_some();
     let ends = api.reception.ends();
     let mut job = api.reception.submit(request).await.map_err(|error| refused(error, has_own_id))?;
@@ -136,7 +137,8 @@ fn read_priority(query: Option<&str>) -> Result<Priority, Error> {
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+/// Returns the client's name for this request.
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
     let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     let (Some(key), second) = (given.next(), given.next()) else { return Ok(None) };
     let text = key.to_str().unwrap_or_default();
@@ -172,7 +174,8 @@ fn unknown_kind(kind: &str) -> Error {
     Error::not_found(format!("there is no kind of job {:?}; {hint}", shortened(kind)))
 }
 
-fn refused(error: submit::Error, has_own_id: bool) -> Error {
+/// Says why a job was not taken in.
+pub(crate) fn refused(error: submit::Error, has_own_id: bool) -> Error {
     match error {
         submit::Error::Db(error) => error.into(),
         submit::Error::Model(error) => unusable_model(error),

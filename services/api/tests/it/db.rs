@@ -4,6 +4,7 @@ mod assets;
 mod changes;
 mod ended;
 pub(crate) mod ground;
+mod groups;
 mod jobs;
 mod keys;
 mod lists;

@@ -2,6 +2,7 @@
 
 mod cancelling;
 mod ends;
+mod groups;
 mod instances;
 mod order;
 mod outages;

@@ -6,6 +6,7 @@ mod connections;
 mod ended;
 mod events;
 mod forms;
+mod groups;
 mod house;
 mod keys;
 mod lists;
