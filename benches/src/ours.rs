@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use crate::rounds;
 
 const LEASE: Duration = Duration::from_secs(15);
-const SETTLE_BATCH: usize = 200;
+/// As many as the projector of the API takes at once.
+const SETTLE_BATCH: usize = 256;
 /// What the API's commit to SQL takes: meanwhile further ends gather, and are settled together.
 const COMMIT: Duration = Duration::from_millis(2);
 const MODEL: &str = "bench";

@@ -22,7 +22,8 @@ use crate::{db::conclusion::Report, failpoint};
 /// All instances read as one consumer, so that a new one finds at once what its predecessor left.
 /// Two that live may see an entry twice: the second finds its generation concluded.
 const CONSUMER: &str = "api";
-const BATCH: usize = 100;
+/// How many ends one transaction takes. The bench of the queue settles as many at once.
+const BATCH: usize = 256;
 /// How long a read waits, which bounds the time to stop.
 const BLOCK: Duration = Duration::from_millis(250);
 /// How often to look for entries that were read and never settled.
