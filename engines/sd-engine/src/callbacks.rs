@@ -221,7 +221,7 @@ fn without_place(line: &str) -> &str {
 /// Returns a log line with the names of files, but not the folders that they lie in: people see these lines.
 fn without_folders(line: &str) -> String {
     let words = line.split(' ').map(|word| match word.split_once('/') {
-        Some((quote @ ("" | "'" | "\""), path)) => {
+        Some((quote @ ("" | "'" | "\""), path)) if !path.is_empty() => {
             format!("{quote}{}", path.rsplit('/').next().unwrap_or(path))
         }
         _ => word.to_owned(),
@@ -243,5 +243,6 @@ mod tests {
         assert_eq!(without_place("loading - slowly"), "loading - slowly");
         assert_eq!(without_folders("read failed: '/models/x/y.gguf'"), "read failed: 'y.gguf'");
         assert_eq!(without_folders("load /models/y.gguf for image 1/2"), "load y.gguf for image 1/2");
+        assert_eq!(without_folders("(3 / 4) of them"), "(3 / 4) of them");
     }
 }

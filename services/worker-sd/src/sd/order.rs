@@ -3,7 +3,7 @@
 use assets::picture::Pixels;
 use contract::{
     engine::{Command, Generation, HiresPass, HiresUpscaler, LARGEST_PICTURE_BYTES, LoraFile, RawPicture, Tiling},
-    spec::{Hires, JobSpec, Painting, lora_tags},
+    spec::{Hires, JobSpec, Painting, lora_tags, sampling::Scheduler},
 };
 use models::Library;
 use worker::{EngineError, Order};
@@ -112,6 +112,15 @@ fn paint<'a>(
         // The library would divide by it and hand out a black picture.
         return Err(reject("a flow_shift of 0 leaves no noise to begin with".to_owned(), Some("take one above 0")));
     }
+    if fewest_steps(order, painting) < 2
+        && let Some(scheduler @ (Scheduler::Karras | Scheduler::Exponential | Scheduler::Gits)) = painting.scheduler
+    {
+        // The library divides by the steps less one: black pictures, or a crash.
+        return Err(reject(
+            format!("the scheduler {scheduler:?} cannot spread a single step").to_lowercase(),
+            Some("take two steps or more, or another scheduler"),
+        ));
+    }
     let Files { loras, hires_upscaler } = files;
     let hires = order.spec.hires().map(|hires| second_pass(order, hires, hires_upscaler));
     let (width, height) = order.painted_size();
@@ -147,6 +156,14 @@ fn paint<'a>(
     let pictures = pictures.chain(order.references.iter().map(|reference| reference.rgb.as_slice())).collect();
     let count = generation.batch_count;
     Ok(Ask { command: Command::Generate { generation: Box::new(generation) }, pictures, count })
+}
+
+/// Returns over how many steps the scheduler spreads the noise, in the pass where it has the fewest.
+fn fewest_steps(order: &Order, painting: &Painting) -> u32 {
+    let Some(hires) = order.spec.hires() else { return painting.steps };
+    let sampled = (f64::from(painting.steps) * strength(&order.spec)) as u32 + 1;
+    let wanted = if hires.steps > 0 { hires.steps } else { painting.steps.min(sampled) };
+    painting.steps.min((f64::from(wanted) / hires.strength.max(0.0001)) as u32)
 }
 
 /// Returns how much of the picture to begin with is painted anew.

@@ -130,6 +130,30 @@ async fn what_is_said_about_each_parameter_is_true() {
 }
 
 #[tokio::test]
+async fn a_scheduler_that_cannot_spread_a_single_step_refuses_it_and_every_other_paints() {
+    let mut studio = Studio::open().await;
+    for scheduler in Scheduler::ALL.iter().filter(|scheduler| **scheduler != Scheduler::Ays) {
+        let one = order(|spec| (spec.painting.steps, spec.painting.scheduler) = (1, Some(*scheduler)));
+        let outcome = studio.make(&one).await;
+        if matches!(scheduler, Scheduler::Karras | Scheduler::Exponential | Scheduler::Gits) {
+            let Err(EngineError::Rejected { message, remedy: Some(_) }) = outcome else { panic!("{outcome:?}") };
+            assert!(message.contains("single step"), "{message}");
+            continue;
+        }
+        let made = outcome.unwrap().remove(0);
+        assert!(made.rgb.iter().any(|value| *value != made.rgb[0]), "{scheduler:?} paints one colour");
+    }
+    // In a second pass, too.
+    let hires = serde_json::json!({"steps": 1, "strength": 0.8});
+    let gits = order(|spec| {
+        spec.painting.scheduler = Some(Scheduler::Gits);
+        spec.hires = Some(serde_json::from_value(hires).unwrap());
+    });
+    let outcome = studio.make(&gits).await;
+    assert!(matches!(outcome, Err(EngineError::Rejected { .. })), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn eta_counts_for_samplers_that_add_noise() {
     let mut studio = Studio::open().await;
     let ancestral = order(|spec| spec.painting.sampler = Some(Sampler::EulerA));
