@@ -47,13 +47,13 @@ async fn every_kind_is_cancelled_within_a_second() {
     let edit = plain("image_edit", serde_json::json!({"images": [AssetId::new()]}));
     let hires = plain("text_to_image", serde_json::json!({"hires": {"steps": 100, "strength": 1}}));
     let upscale = serde_json::json!({"kind": "upscale", "image": AssetId::new(), "upscaler": "tiny-esrgan-x4"});
-    let upscale = Order::without_pictures(serde_json::from_value(upscale).unwrap(), 1024, 1024);
+    let upscale = Order::without_pictures(serde_json::from_value(upscale).unwrap(), 512, 64);
     let orders = [
         Order { image: image.clone(), ..image_to_image },
         Order { image, mask: Some(vec![255; 256 * 256]), ..inpaint },
         Order { references: vec![filled(64, 64, red)], ..edit },
         hires,
-        Order { image: Some(filled(1024, 1024, red)), ..upscale },
+        Order { image: Some(filled(512, 64, red)), ..upscale },
     ];
     let mut studio = Studio::open().await;
     for order in orders {
