@@ -3,9 +3,11 @@
 //! A request passes, from the outside in: [`finish`] (its id, its trace, its metrics; every failure becomes a problem),
 //! [`cross_origin`] (`Host`, `Origin`, CORS), [`access`] (the key), and then its route.
 
+mod a1111;
 pub(crate) mod access;
 mod assets;
 mod body;
+mod compat;
 pub(crate) mod connections;
 mod cross_origin;
 mod docs;
@@ -20,8 +22,10 @@ mod id;
 mod jobs;
 mod json;
 mod keys;
+mod links;
 mod metrics;
 mod models;
+mod openai;
 mod pause;
 mod problem;
 mod query;
@@ -34,14 +38,14 @@ mod workers;
 use std::sync::Arc;
 
 use ::assets::AssetStore;
-use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state};
+use axum::{Router, extract::DefaultBodyLimit, middleware::from_fn_with_state, routing::get};
 use chassis::clock::Clock;
 use contract::spec::JobKind;
 use queue::Queue;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::{access::Access, hosts::Hosts, schema::Schemas};
+use self::{access::Access, compat::attendance::Attendance, hosts::Hosts, schema::Schemas};
 use crate::{config::Config, db::Db, dispatch::Dispatch, live::Live, models::Models, submit::Reception};
 
 /// The bytes of a multipart form around its file.
@@ -69,6 +73,7 @@ pub(crate) struct Api {
     access: Access,
     hosts: Hosts,
     schemas: Schemas,
+    attendance: Attendance,
 }
 
 impl std::ops::Deref for Api {
@@ -89,6 +94,7 @@ impl Api {
             schemas: Schemas::compile(&document::DOCUMENT, schemas)?,
             access: Access::new(config.api_key.expose(), config.require_key || !config.is_on_loopback()),
             hosts: Hosts::new(&config.host, &config.allowed_hosts, &config.allowed_origins),
+            attendance: Attendance::default(),
             parts,
         })
     }
@@ -135,6 +141,9 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
     let (documented, _) = routes().split_for_parts();
     documented
         .merge(docs::pages())
+        .merge(openai::routes())
+        .merge(a1111::routes())
+        .route(links::PATH, get(links::open))
         .layer(DefaultBodyLimit::max(api.config.max_upload_bytes.saturating_add(FORM_BYTES)))
         .layer(from_fn_with_state(Arc::clone(&api), access::guard))
         .layer(from_fn_with_state(Arc::clone(&api), cross_origin::guard))

@@ -15,11 +15,12 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use base64::Engine as _;
 use contract::{KeyId, key::Scope, problem::ProblemCode};
 
 pub(crate) use visit::Visit;
 
-use super::{Api, problem::Error};
+use super::{Api, a1111, assets::upload::BASE64, links, problem::Error};
 use crate::{db, keys};
 
 /// Paths that answer without a key, whatever the settings: they say whether the server lives, and nothing else.
@@ -57,6 +58,8 @@ fn needed(method: &Method, path: Option<&str>) -> Needed {
         // Browsers ask what is allowed before they send a key; the answer is which methods a path has.
         _ if *method == Method::OPTIONS => Needed::Nothing,
         Some(path) if PUBLIC.contains(&path) => Needed::Nothing,
+        // A link carries its own signature.
+        Some(links::PATH) if is_read => Needed::Nothing,
         Some(path) if is_read && PUBLIC_ON_LOOPBACK.contains(&path) => Needed::NothingOnLoopback,
         Some(path) if path == ADMIN || path.starts_with("/api/keys/") => Needed::Key(Scope::Admin),
         Some(path) if ADMIN_ACTIONS.contains(&path) => Needed::Key(Scope::Admin),
@@ -74,7 +77,11 @@ pub(crate) async fn guard(State(api): State<Arc<Api>>, mut request: Request, nex
         Needed::NothingOnLoopback => Scope::Read,
         Needed::Key(scope) => scope,
     };
-    match api.access.identify(&api, secret_in(request.headers())).await? {
+    // Elsewhere browsers, which remember passwords by themselves, could be made to send them.
+    let may_be_password = a1111::is_below(request.uri().path());
+    let password = if may_be_password { password_in(request.headers()) } else { None };
+    let secret = password.as_deref().or_else(|| secret_in(request.headers()));
+    match api.access.identify(&api, secret).await? {
         Some(caller) => {
             if caller.scope < scope {
                 let detail = format!("this key allows {}, and {} is needed here", word(caller.scope), word(scope));
@@ -169,6 +176,15 @@ fn secret_in(headers: &HeaderMap) -> Option<&str> {
     }
 }
 
+/// Returns the password of HTTP Basic, which programs of A1111 use: it is the key, whatever the name before it.
+fn password_in(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
+    let (scheme, encoded) = text.split_once(' ')?;
+    let decoded = BASE64.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let (_, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    Some(password.to_owned()).filter(|password| !password.is_empty())
+}
+
 fn is_upgrade(headers: &HeaderMap) -> bool {
     let upgrade = headers.get(header::UPGRADE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     upgrade.eq_ignore_ascii_case("websocket")
@@ -204,6 +220,18 @@ mod tests {
     }
 
     #[test]
+    fn the_password_of_http_basic_is_a_key() {
+        let of = |value: &'static str| {
+            password_in(&HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]))
+        };
+        assert_eq!(of("Basic bWU6YXRsX3g="), Some("atl_x".to_owned()));
+        assert_eq!(of("basic bWU6YTpi"), Some("a:b".to_owned()));
+        for other in ["Basic ", "Basic bWU6", "Basic bWU=", "Bearer bWU6YXRsX3g=", "Basic !", "bWU6YXRsX3g="] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn a_path_that_is_not_listed_needs_a_key() {
         assert_eq!(needed(&Method::GET, Some("/livez")), Needed::Nothing);
         assert_eq!(needed(&Method::POST, Some("/docs/")), Needed::Key(Scope::Submit));
@@ -213,6 +241,9 @@ mod tests {
         assert_eq!(needed(&Method::DELETE, Some("/api/keys/{id}")), Needed::Key(Scope::Admin));
         assert_eq!(needed(&Method::POST, Some("/api/queue/pause")), Needed::Key(Scope::Admin));
         assert_eq!(needed(&Method::GET, Some("/api/queue")), Needed::Key(Scope::Read));
+        assert_eq!(needed(&Method::GET, Some("/v1/models")), Needed::Key(Scope::Read));
+        assert_eq!(needed(&Method::POST, Some("/sdapi/v1/interrupt")), Needed::Key(Scope::Submit));
+        assert_eq!(needed(&Method::POST, Some("/links/{id}")), Needed::Key(Scope::Submit));
         assert_eq!(needed(&Method::GET, None), Needed::Key(Scope::Read));
     }
 }

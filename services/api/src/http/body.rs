@@ -50,7 +50,8 @@ fn not_json() -> Error {
     Error::new(ProblemCode::UnsupportedMediaType, detail)
 }
 
-async fn read(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Error> {
+/// Reads a body, whatever it is.
+pub(crate) async fn read(headers: &HeaderMap, body: Body, limit_bytes: usize) -> Result<Bytes, Error> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|announced| announced > limit_bytes as u64) {
         return Err(too_large(limit_bytes));

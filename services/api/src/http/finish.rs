@@ -21,7 +21,9 @@ use tracing::{Instrument as _, error, info_span};
 use uuid::Uuid;
 
 use super::{
-    Api, metrics,
+    Api,
+    compat::{self, Failure, SHOULD_RETRY},
+    metrics,
     problem::{self, Draft, Error},
     submission::wait,
 };
@@ -83,6 +85,8 @@ fn limit(route: &str, method: &Method, headers: &HeaderMap) -> Duration {
     match route {
         // As long as the client keeps sending: that has a limit of its own.
         UPLOADS if *method == Method::POST => UPLOAD_WITHIN,
+        // Pictures come in here, too, and then a job is waited for.
+        route if *method == Method::POST && compat::is_below(route) => UPLOAD_WITHIN,
         _ => ANSWER_WITHIN + wait(headers).unwrap_or_default(),
     }
 }
@@ -99,14 +103,23 @@ fn request_id(headers: &HeaderMap) -> String {
 
 /// Puts the document in the place of whatever body the answer had. Headers stay: `Allow` on 405, for example.
 fn render(draft: &Draft, old: &Response, path: &str, id: &str) -> Response {
-    let mut response = Json(draft.problem(path, id)).into_response();
-    *response.status_mut() = problem::status(draft.code);
+    let foreign = compat::failure(draft, path);
+    let mut response = match &foreign {
+        Some(failure) => (failure.status, Json(&failure.body)).into_response(),
+        None => (problem::status(draft.code), Json(draft.problem(path, id))).into_response(),
+    };
     for (name, value) in old.headers() {
         if *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH {
             response.headers_mut().append(name, value.clone());
         }
     }
-    response.headers_mut().insert(header::CONTENT_TYPE, JSON_PROBLEM);
+    match foreign {
+        None => drop(response.headers_mut().insert(header::CONTENT_TYPE, JSON_PROBLEM)),
+        Some(Failure { is_final: true, .. }) => {
+            response.headers_mut().insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        Some(_) => {}
+    }
     response
 }
 

@@ -119,6 +119,11 @@ impl Error {
         self
     }
 
+    /// Returns the problem without its request.
+    pub(crate) fn draft(&self) -> &Draft {
+        &self.0
+    }
+
     /// Returns the class and the sentence, for the WebSocket.
     pub(crate) fn into_words(self) -> (ProblemCode, String) {
         (self.0.code, self.0.detail)

@@ -199,7 +199,7 @@ pub(crate) fn refused(error: submit::Error, has_own_id: bool) -> Error {
 }
 
 /// Says why a model cannot be used, and which ones look like it.
-fn unusable_model(error: models::Error) -> Error {
+pub(super) fn unusable_model(error: models::Error) -> Error {
     let refuse = |detail: String| Error::new(ProblemCode::UnknownModel, detail).at("/model");
     match error {
         models::Error::NoModel(_) => refuse(error.to_string()),

@@ -1,5 +1,6 @@
 //! The front door over HTTP, as clients see it: a real server, a real Valkey, a real database file.
 
+mod a1111;
 mod assets;
 mod bad_input;
 mod connections;
@@ -10,6 +11,7 @@ mod groups;
 mod house;
 mod keys;
 mod lists;
+mod openai;
 mod operation;
 mod pausing;
 mod picture;

@@ -70,7 +70,8 @@ pub(crate) async fn look_at_asset(
     answer(&api, &Method::HEAD, id, query.as_deref(), &headers).await
 }
 
-async fn answer(
+/// Returns a file, a part of it or a thumbnail, as the headers and the query ask for it.
+pub(crate) async fn answer(
     api: &Api,
     method: &Method,
     id: AssetId,

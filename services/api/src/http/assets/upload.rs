@@ -39,7 +39,7 @@ const FIELD: &str = "file";
 /// JSON around the base64.
 const JSON_BYTES: usize = 1024;
 /// Base64 as the world writes it: with or without padding.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
