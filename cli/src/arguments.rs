@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use url::Url;
 
-use crate::{cancel, clear, keys, list, pause, place, retry, show, submit, watch};
+use crate::{cancel, clear, inspect, keys, list, pause, place, retry, show, submit, watch};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     List(list::Options),
     /// Shows everything about a job.
     Show(show::Options),
+    /// Reads how a picture was made, and prints what makes it again. Nothing is stored.
+    Inspect(inspect::Options),
     /// Ends jobs that wait or run.
     Cancel(cancel::Options),
     /// Gives jobs that failed, died or were cancelled another life.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contract::{
     JobId, KeyId,
-    asset::AssetRef,
+    asset::{AssetRef, Inspection},
     control::{ChangedJobs, ChooseQueue, ClearJobs, RetryJobs},
     job::{Attempt, Job, MoveJob},
     key::{ApiKey, CreatedKey, NewKey},
@@ -16,7 +16,11 @@ use contract::{
     system::{QueueDepth, System},
     worker::Worker,
 };
-use reqwest::{Method, RequestBuilder, header::AUTHORIZATION};
+use reqwest::{
+    Method, RequestBuilder,
+    header::AUTHORIZATION,
+    multipart::{Form, Part},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
@@ -133,6 +137,12 @@ impl Client {
     /// Lets workers have jobs again.
     pub(crate) async fn resume_queue(&self, which: &ChooseQueue) -> Result<Page<QueueDepth>, Error> {
         self.read(self.request(Method::POST, &["api", "queue", "resume"]).json(which)).await
+    }
+
+    /// Returns how a picture was made. Nothing is stored.
+    pub(crate) async fn inspect_asset(&self, bytes: Vec<u8>) -> Result<Inspection, Error> {
+        let form = Form::new().part("file", Part::bytes(bytes).file_name("picture"));
+        self.read(self.request(Method::POST, &["api", "assets", "inspect"]).multipart(form)).await
     }
 
     /// Returns the bytes of a stored file.

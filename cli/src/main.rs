@@ -9,6 +9,7 @@ mod client;
 mod doctor;
 mod download;
 mod exit;
+mod inspect;
 mod keys;
 mod list;
 mod output;
@@ -50,6 +51,7 @@ async fn run(arguments: Arguments, output: Output) -> Result<Exit, client::Error
         Command::Submit(options) => submit::submit(&client, options, output).await,
         Command::Watch(options) => watch::watch(&client, options, output).await,
         Command::List(options) => list::list(&client, &options, output).await,
+        Command::Inspect(options) => inspect::inspect(&client, options, output).await,
         Command::Show(options) => show::show(&client, &options, output).await,
         Command::Cancel(options) => cancel::cancel(&client, &options, output).await,
         Command::Retry(options) => retry::retry(&client, &options, output).await,

@@ -86,9 +86,18 @@ impl std::ops::Deref for Api {
 impl Api {
     pub(crate) fn new(parts: Parts) -> anyhow::Result<Self> {
         let config = &parts.config;
-        let bodies =
-            ["ChooseQueue", "ClearJobs", "ExploreCell", "MoveJob", "NewGroup", "NewKey", "RetryJobs", "UploadAsset"]
-                .into_iter();
+        let bodies = [
+            "ChooseQueue",
+            "ClearJobs",
+            "ExploreCell",
+            "InspectAsset",
+            "MoveJob",
+            "NewGroup",
+            "NewKey",
+            "RetryJobs",
+            "UploadAsset",
+        ]
+        .into_iter();
         let schemas = bodies.chain(JobKind::ALL.iter().map(|kind| contract::spec::schema::name(*kind)));
         Ok(Self {
             schemas: Schemas::compile(&document::DOCUMENT, schemas)?,
@@ -121,6 +130,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(events::follow_all))
         .routes(routes!(socket::open_socket))
         .routes(routes!(assets::upload::upload_asset, assets::list_assets))
+        .routes(routes!(assets::inspect::inspect_asset))
         .routes(routes!(assets::download::download_asset, assets::download::look_at_asset))
         .routes(routes!(models::list_models))
         .routes(routes!(workers::list_workers))

@@ -1,6 +1,5 @@
 //! Fetches and decodes the pictures that a job names.
 
-use anyhow::Context;
 use assets::{
     AssetStore, Error,
     picture::{self, Decoded},
@@ -33,9 +32,7 @@ impl Files<'_> {
                 ));
             }
         };
-        let decoded = blocking(move || picture::decode(&bytes, &limits()).context("could not decode")).await?;
-        decoded.map_err(|error| {
-            refused(format!("the picture {id} cannot be used: {}", error.root_cause()), "send another picture")
-        })
+        let decoded = blocking(move || picture::decode(&bytes, &limits())).await?;
+        decoded.map_err(|error| refused(format!("the picture {id} cannot be used: {error}"), "send another picture"))
     }
 }

@@ -9,5 +9,6 @@ mod drain;
 mod life;
 mod lost;
 mod outcomes;
+mod pictures;
 mod presence;
 mod watching;

@@ -81,7 +81,7 @@ impl Scene {
             job: job.clone(),
             generation,
             rank: 1,
-            model: job.spec.model().unwrap().to_owned(),
+            model: job.spec.model().unwrap_or_default().to_owned(),
             attempts,
             max_attempts: 3,
             lease: settings().lease,

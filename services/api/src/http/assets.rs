@@ -1,6 +1,7 @@
 //! Stored files: upload, list, download.
 
 pub(crate) mod download;
+pub(crate) mod inspect;
 mod range;
 pub(crate) mod upload;
 

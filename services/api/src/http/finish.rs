@@ -33,6 +33,7 @@ const MOST_ID_CHARACTERS: usize = 64;
 const JSON_PROBLEM: HeaderValue = HeaderValue::from_static(problem::MEDIA_TYPE);
 
 const UPLOADS: &str = "/api/assets";
+const INSPECTIONS: &str = "/api/assets/inspect";
 const UPLOAD_WITHIN: Duration = Duration::from_secs(60 * 60);
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
@@ -84,7 +85,7 @@ pub(crate) async fn finish(State(_): State<Arc<Api>>, request: Request, next: Ne
 fn limit(route: &str, method: &Method, headers: &HeaderMap) -> Duration {
     match route {
         // As long as the client keeps sending: that has a limit of its own.
-        UPLOADS if *method == Method::POST => UPLOAD_WITHIN,
+        UPLOADS | INSPECTIONS if *method == Method::POST => UPLOAD_WITHIN,
         // Pictures come in here, too, and then a job is waited for.
         route if *method == Method::POST && compat::is_below(route) => UPLOAD_WITHIN,
         _ => ANSWER_WITHIN + wait(headers).unwrap_or_default(),

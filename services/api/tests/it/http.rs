@@ -9,6 +9,7 @@ mod events;
 mod forms;
 mod groups;
 mod house;
+mod inspections;
 mod keys;
 mod lists;
 mod openai;

@@ -69,7 +69,7 @@ pub(super) fn read(text: &str) -> Option<Draft> {
 
 fn take(draft: &mut Draft, pairs: &[(String, String)]) {
     let of = |key: &str| pairs.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
-    let number = |key: &str| of(key).and_then(|value| value.trim().parse::<f64>().ok());
+    let number = |key: &str| of(key).and_then(|value| value.trim().parse::<f64>().ok()).filter(|number| number.is_finite());
     draft.steps = number("Steps");
     draft.sampler = of("Sampler").map(str::to_owned);
     draft.scheduler = of("Schedule type").map(str::to_owned);
@@ -94,7 +94,7 @@ fn take(draft: &mut Draft, pairs: &[(String, String)]) {
         let (width, _) = of("Hires resize")?.split_once('x')?;
         Some(width.trim().parse::<f64>().ok()? / first?)
     });
-    match scale {
+    match scale.filter(|scale| scale.is_finite()) {
         Some(scale) => {
             let upscaler = upscaler(of("Hires upscaler").unwrap_or("Latent"));
             if !Hires::BUILT_IN.contains(&upscaler.as_str()) {

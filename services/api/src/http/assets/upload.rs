@@ -78,8 +78,7 @@ pub(crate) async fn upload_asset(
         return Err(Error::new(ProblemCode::UnsupportedMediaType, detail));
     };
     // Nothing is stored before it is known what it is.
-    let limits = Limits { pixels: api.config.max_picture_pixels, ..Limits::default() };
-    let checked = api.assets.check_picture(bytes.clone(), limits).await;
+    let checked = api.assets.check_picture(bytes.clone(), limits(&api)).await;
     let picture =
         checked.map_err(|error| Error::invalid_field("/data", format!("{:#}", anyhow::Error::from(error))))?;
     let file = api.assets.put(picture.media_type, bytes).await?;
@@ -90,15 +89,30 @@ pub(crate) async fn upload_asset(
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(asset)).into_response())
 }
 
+/// Returns how large a picture may be.
+pub(super) fn limits(api: &Api) -> Limits {
+    Limits { pixels: api.config.max_picture_pixels, ..Limits::default() }
+}
+
 async fn from_json(api: &Api, request: Request) -> Result<Bytes, Error> {
-    let most_bytes = api.config.max_upload_bytes;
-    let (parts, body) = request.into_parts();
-    let body = read_json(&parts.headers, body, most_bytes / 3 * 4 + JSON_BYTES).await?;
+    let body = read_body(api, request).await?;
     let upload: UploadAsset = api.schemas.read("UploadAsset", &body)?;
     drop(body);
-    let base64 = match upload.data.strip_prefix("data:") {
+    decode(api, &upload.data)
+}
+
+/// Reads JSON that may hold a picture.
+pub(super) async fn read_body(api: &Api, request: Request) -> Result<Bytes, Error> {
+    let (parts, body) = request.into_parts();
+    read_json(&parts.headers, body, api.config.max_upload_bytes / 3 * 4 + JSON_BYTES).await
+}
+
+/// Returns the bytes of base64, or of a `data:` URL.
+pub(super) fn decode(api: &Api, data: &str) -> Result<Bytes, Error> {
+    let most_bytes = api.config.max_upload_bytes;
+    let base64 = match data.strip_prefix("data:") {
         Some(url) => url.split_once(";base64,").map(|(_, base64)| base64),
-        None => Some(upload.data.as_str()),
+        None => Some(data),
     };
     let decoded = base64.and_then(|base64| BASE64.decode(base64.trim()).ok());
     let Some(decoded) = decoded else {
@@ -110,7 +124,8 @@ async fn from_json(api: &Api, request: Request) -> Result<Bytes, Error> {
     Ok(decoded.into())
 }
 
-async fn from_form(api: &Api, request: Request) -> Result<Bytes, Error> {
+/// Returns the file of a form.
+pub(super) async fn from_form(api: &Api, request: Request) -> Result<Bytes, Error> {
     let malformed = |detail: &str| Error::new(ProblemCode::MalformedRequest, detail);
     let form = Multipart::from_request(request, &()).await;
     let mut form = form.map_err(|_| malformed("the form has no boundary that can be read in its Content-Type"))?;
