@@ -69,7 +69,8 @@ pub(super) fn read(text: &str) -> Option<Draft> {
 
 fn take(draft: &mut Draft, pairs: &[(String, String)]) {
     let of = |key: &str| pairs.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
-    let number = |key: &str| of(key).and_then(|value| value.trim().parse::<f64>().ok()).filter(|number| number.is_finite());
+    let number =
+        |key: &str| of(key).and_then(|value| value.trim().parse::<f64>().ok()).filter(|number| number.is_finite());
     draft.steps = number("Steps");
     draft.sampler = of("Sampler").map(str::to_owned);
     draft.scheduler = of("Schedule type").map(str::to_owned);
