@@ -252,8 +252,10 @@ impl Engine for SdEngine {
 /// Returns the checked files of a model, with all embeddings that there are. Reads from the disk.
 fn find_model(library: &models::Library, id: &str) -> Result<Load, models::Error> {
     let files = Box::new(library.resolve(id)?);
+    // People write the name of the file alone. Of two with one name the library takes the first.
+    let word = |id: &str| id.rsplit('/').next().unwrap_or(id).to_owned();
     let embeddings = library.embeddings()?.into_iter();
-    let embeddings = embeddings.map(|file| Embedding { name: file.id, path: file.path }).collect();
+    let embeddings = embeddings.map(|file| Embedding { name: word(&file.id), path: file.path }).collect();
     Ok(Load::Model { files, embeddings })
 }
 

@@ -1,7 +1,7 @@
 //! LoRAs: applied for one picture, by field or by tag, and gone after it.
 
 use contract::spec::painting::Lora;
-use worker::{EngineError, Picture};
+use worker::{Engine as _, EngineError, Picture};
 
 use crate::studio::{Studio, order};
 
@@ -44,6 +44,18 @@ async fn tags_in_the_prompt_mean_the_same_as_the_field_and_add_to_it() {
         spec.painting.loras = vec![Lora { name: "tiny-lora".to_owned(), weight: 0.5 }];
     });
     assert!(studio.make(&both).await.unwrap().remove(0) == full);
+}
+
+#[tokio::test]
+async fn embeddings_are_given_to_the_engine_and_a_family_without_them_paints_the_same() {
+    let mut studio = Studio::open().await;
+    let without = with_prompt(&mut studio, "a lake, soft").await;
+    let folder = studio.models.path().join("embeddings/styles");
+    std::fs::create_dir_all(&folder).unwrap();
+    let lora = studio.models.path().join("lora/tiny-lora.safetensors");
+    std::fs::copy(lora, folder.join("soft.safetensors")).unwrap();
+    studio.engine.unload().await;
+    assert!(with_prompt(&mut studio, "a lake, soft").await == without);
 }
 
 #[tokio::test]
