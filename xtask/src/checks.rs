@@ -1,9 +1,11 @@
 //! `cargo xtask test`: every check, one line about each at the end, and a total.
 
+mod clients;
 mod nextest;
 mod report;
 mod schemathesis;
 mod smoke;
+mod venv;
 
 use std::time::Instant;
 
@@ -19,7 +21,7 @@ use report::{Outcome, Report};
 /// Which checks.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Leaves out what takes minutes: the engine, mutants, faults, schemathesis, the demo.
+    /// Leaves out what takes minutes: the engine, mutants, faults, schemathesis, clients, the demo.
     #[arg(long)]
     fast: bool,
     /// Runs only these, by their names in the report.
@@ -51,6 +53,7 @@ const SLOW: &[Part] = &[
     ("mutants", || mutants::run().map(Outcome::passed)),
     ("faults", || workspace::run_faults(&["--seeds", "3", "--control"]).map(Outcome::passed)),
     ("schemathesis", || schemathesis::run().map(Outcome::passed)),
+    ("clients", clients::run),
     ("demo", || smoke::run().map(Outcome::passed)),
 ];
 

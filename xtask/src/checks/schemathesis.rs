@@ -1,7 +1,6 @@
 //! schemathesis: tries the API against its own OpenAPI document.
 
 use std::{
-    fs,
     net::{Ipv4Addr, TcpListener},
     path::PathBuf,
     process::Command,
@@ -10,6 +9,7 @@ use std::{
 
 use anyhow::Context;
 
+use super::venv;
 use crate::{
     binaries::{Binaries, Profile},
     program, repository,
@@ -60,22 +60,10 @@ pub(super) fn run() -> anyhow::Result<()> {
     result
 }
 
-/// Returns the program, in an environment of its own that is made once for each version.
+/// Returns the program.
 fn install() -> anyhow::Result<PathBuf> {
-    let folder = repository::cache_dir()?.join(format!("venv-schemathesis-{VERSION}"));
-    let program = folder.join("bin/schemathesis");
-    if !folder.join("whole").is_file() {
-        println!("installing schemathesis {VERSION} into {}", folder.display());
-        program::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-        program::run(Command::new(folder.join("bin/pip")).args([
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            &format!("schemathesis=={VERSION}"),
-        ]))?;
-        fs::write(folder.join("whole"), "").context("could not mark the environment as whole")?;
-    }
-    Ok(program)
+    let programs = venv::make(&format!("schemathesis-{VERSION}"), &[&format!("schemathesis=={VERSION}")])?;
+    Ok(programs.join("schemathesis"))
 }
 
 /// Returns a port that nobody uses at the moment.
