@@ -18,7 +18,7 @@ fn operations() -> Vec<(Method, String)> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {
-            let path = path.replace("{id}", &JobId::new().to_string());
+            let path = path.replace("{id}", &JobId::new().to_string()).replace("{index}", "0");
             assert!(!path.contains('{'), "{path} has a parameter that this test does not know");
             operations.push((method.to_uppercase().parse().unwrap(), path));
         }
