@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use url::Url;
 
-use crate::{cancel, clear, inspect, keys, list, pause, place, retry, show, submit, watch};
+use crate::{cancel, clear, grid, group, inspect, keys, list, pause, place, retry, show, submit, watch};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -38,6 +38,11 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Asks for a picture.
     Submit(Box<submit::Options>),
+    /// Asks for one picture of every combination of values.
+    Grid(Box<grid::Options>),
+    /// Lists, shows, watches, cancels, retries and explores groups of jobs.
+    #[command(subcommand)]
+    Group(Box<group::Command>),
     /// Shows the progress of a job until it ends.
     Watch(watch::Options),
     /// Lists jobs, the newest first.

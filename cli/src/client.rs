@@ -1,6 +1,7 @@
 //! The server, over HTTP: one method for each thing that a command needs.
 
 mod error;
+mod groups;
 mod socket;
 
 use std::time::Duration;

@@ -25,15 +25,9 @@ pub(crate) async fn download(client: &Client, job: &Job, output: &Path) -> Resul
 
 /// An output that ends like a picture is the file itself (the second picture gets `-2`); any other is a folder.
 fn path_of(output: &Path, job: &Job, asset: &AssetRef, index: usize) -> PathBuf {
-    let ending = match asset.media_type.as_str() {
-        "image/png" => "png",
-        "image/jpeg" => "jpg",
-        "image/webp" => "webp",
-        _ => "bin",
-    };
+    let ending = ending(asset);
     let number = if index == 0 { String::new() } else { format!("-{}", index + 1) };
-    let is_file = output.extension().is_some_and(|it| ["png", "jpg", "jpeg", "webp"].iter().any(|known| it == *known));
-    if is_file {
+    if is_file(output) {
         let stem = output.file_stem().unwrap_or_default().to_string_lossy();
         let own = output.extension().unwrap_or_default().to_string_lossy();
         return output.with_file_name(format!("{stem}{number}.{own}"));
@@ -41,8 +35,23 @@ fn path_of(output: &Path, job: &Job, asset: &AssetRef, index: usize) -> PathBuf 
     output.join(format!("{}{number}.{ending}", job.id))
 }
 
+/// Returns whether a path ends like a picture.
+pub(crate) fn is_file(output: &Path) -> bool {
+    output.extension().is_some_and(|it| ["png", "jpg", "jpeg", "webp"].iter().any(|known| it == *known))
+}
+
+/// Returns how the name of a file of this kind ends.
+pub(crate) fn ending(asset: &AssetRef) -> &'static str {
+    match asset.media_type.as_str() {
+        "image/png" => "png",
+        "image/jpeg" => "jpg",
+        "image/webp" => "webp",
+        _ => "bin",
+    }
+}
+
 /// The file appears under its name only once it is whole.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let failed = |action: &'static str| move |source| Error::File { action, path: path.to_owned(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {

@@ -3,12 +3,15 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod arguments;
+mod axis;
 mod cancel;
 mod clear;
 mod client;
 mod doctor;
 mod download;
 mod exit;
+mod grid;
+mod group;
 mod inspect;
 mod keys;
 mod list;
@@ -49,6 +52,8 @@ async fn run(arguments: Arguments, output: Output) -> Result<Exit, client::Error
     let client = Client::new(&arguments.server, arguments.key)?;
     match arguments.command {
         Command::Submit(options) => submit::submit(&client, options, output).await,
+        Command::Grid(options) => grid::grid(&client, *options, output).await,
+        Command::Group(command) => group::group(&client, *command, output).await,
         Command::Watch(options) => watch::watch(&client, options, output).await,
         Command::List(options) => list::list(&client, &options, output).await,
         Command::Inspect(options) => inspect::inspect(&client, options, output).await,

@@ -24,11 +24,19 @@ impl ProgressView {
     }
 
     pub(crate) fn show(&mut self, event: &JobEvent) {
-        let line = line(&event.change);
+        let fraction = match &event.change {
+            JobChange::Progress(progress) => Some(progress.fraction),
+            _ => None,
+        };
+        self.draw(fraction, line(&event.change));
+    }
+
+    /// Shows how far it is, where that is known, and a line about it.
+    pub(crate) fn draw(&mut self, fraction: Option<f64>, line: String) {
         match &self.bar {
             Some(bar) => {
-                if let JobChange::Progress(progress) = &event.change {
-                    bar.set_position((progress.fraction.clamp(0.0, 1.0) * WHOLE as f64) as u64);
+                if let Some(fraction) = fraction {
+                    bar.set_position((fraction.clamp(0.0, 1.0) * WHOLE as f64) as u64);
                 }
                 bar.set_message(line);
             }

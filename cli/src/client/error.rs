@@ -31,6 +31,15 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Returns whether the server may only be starting or stopping: then it does not answer, or says 503.
+    pub(crate) fn is_away(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused(problem) => problem.status == 503,
+            Self::Foreign { .. } | Self::File { .. } | Self::Setup(_) => false,
+        }
+    }
+
     /// Names an answer that is not ours by its first words.
     pub(super) fn foreign(server: &str, status: u16, text: &str) -> Self {
         Self::Foreign { server: server.into(), status, beginning: text.chars().take(80).collect() }

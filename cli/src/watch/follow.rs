@@ -64,7 +64,7 @@ pub(super) async fn follow(client: &Client, id: JobId, sight: &mut impl Sight) -
                     Heard::Nothing => sight.event(&state_of(&job)),
                 }
             }
-            Err(error) if is_away(&error) => {
+            Err(error) if error.is_away() => {
                 let since = *away_since.get_or_insert_with(|| {
                     sight.aside("the server does not answer; trying again");
                     Instant::now()
@@ -92,15 +92,6 @@ async fn say_why_it_waits(client: &Client, job: &Job, said: &mut Option<String>,
     if said.as_ref() != Some(&text) {
         sight.aside(&text);
         *said = Some(text);
-    }
-}
-
-/// A server that starts or stops does not answer, or says 503.
-fn is_away(error: &Error) -> bool {
-    match error {
-        Error::Unreachable { .. } => true,
-        Error::Refused(problem) => problem.status == 503,
-        Error::Foreign { .. } | Error::File { .. } | Error::Setup(_) => false,
     }
 }
 
@@ -148,7 +139,7 @@ async fn settle(client: &Client, id: JobId) -> Result<Option<Job>, Error> {
         match client.load_job(id).await {
             Ok(job) if job.state.is_end() => return Ok(Some(job)),
             Ok(_) => {}
-            Err(error) if is_away(&error) => {}
+            Err(error) if error.is_away() => {}
             Err(error) => return Err(error),
         }
         sleep(SETTLE_PAUSE).await;
