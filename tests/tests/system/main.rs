@@ -11,6 +11,7 @@ mod cancelling;
 mod command_line;
 mod idempotency;
 mod keys;
+mod kinds;
 mod lifecycle;
 mod live;
 mod operations;
