@@ -102,7 +102,11 @@ async fn every_kind_makes_the_right_file_and_what_it_says_about_itself_makes_it_
         assert_eq!(again["kind"], kind);
         again.as_object_mut().unwrap().remove("kind");
         let again = make(&client, kind, &again).await;
-        assert_eq!(again.result.expect("a result").assets[0].blake3, asset.blake3, "{kind} {spec} came out differently");
+        assert_eq!(
+            again.result.expect("a result").assets[0].blake3,
+            asset.blake3,
+            "{kind} {spec} came out differently"
+        );
     }
 }
 
@@ -127,65 +131,81 @@ async fn what_the_mask_leaves_out_stays_exactly_and_what_it_covers_is_new() {
     assert!(places().all(|(x, y)| before.pixel(x, y) == after.pixel(x + 22, y + 6)), "the old part has changed");
 }
 
+/// Makes a picture, then one for each change of one parameter: no two may be alike, and the first again is the same.
+async fn assert_each_change_counts(client: &Client, kind: &str, base: &Value, changes: &[(&str, Value)]) {
+    let blake3 = |job: Job| job.result.expect("a result").assets[0].blake3.clone();
+    let mut seen = vec![("nothing".to_owned(), blake3(make(client, kind, base).await))];
+    for (name, value) in changes {
+        let mut spec = base.clone();
+        match value {
+            Value::Null => drop(spec.as_object_mut().unwrap().remove(*name)),
+            value => spec[*name] = value.clone(),
+        }
+        let made = blake3(make(client, kind, &spec).await);
+        let same = seen.iter().find(|(_, other)| *other == made);
+        assert!(same.is_none(), "{kind}: {name} = {value} makes the same picture as {same:?}");
+        seen.push((format!("{name} = {value}"), made));
+    }
+    assert_eq!(blake3(make(client, kind, base).await), seen[0].1, "{kind}: the same spec made another picture");
+}
+
 #[tokio::test]
-async fn every_parameter_that_the_model_knows_makes_another_picture_of_the_same_seed() {
+async fn every_parameter_of_sampling_makes_another_picture_of_the_same_seed() {
+    let system = start().await;
+    let words = painted(json!({ "width": 64, "height": 64, "steps": 3, "sampler": "euler_a", "cfg_scale": 2.0 }));
+    let changes = [
+        ("prompt", json!("a red cat")),
+        ("negative_prompt", json!("blue")),
+        ("seed", json!(8)),
+        ("steps", json!(4)),
+        ("cfg_scale", json!(3.0)),
+        ("sampler", json!("heun")),
+        ("scheduler", json!("karras")),
+        ("eta", json!(0.2)),
+        ("flow_shift", json!(9.0)),
+        ("loras", json!([{ "name": "tiny-lora" }])),
+        ("loras", json!([{ "name": "tiny-lora", "weight": 0.5 }])),
+        ("width", json!(80)),
+    ];
+    assert_each_change_counts(&system.client(), "text_to_image", &words, &changes).await;
+}
+
+#[tokio::test]
+async fn every_parameter_of_a_second_pass_makes_another_picture_of_the_same_seed() {
+    let system = start().await;
+    let hires = |fields: Value| {
+        let mut hires = json!({ "scale": 1.5, "strength": 0.6, "steps": 2 });
+        hires.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        hires
+    };
+    let words = painted(json!({ "width": 64, "height": 64, "steps": 2, "hires": hires(json!({})) }));
+    let changes = [
+        ("hires", Value::Null),
+        ("hires", hires(json!({ "scale": 1.25 }))),
+        ("hires", hires(json!({ "strength": 0.9 }))),
+        ("hires", hires(json!({ "steps": 4 }))),
+        ("hires", hires(json!({ "upscaler": "lanczos" }))),
+        ("hires", hires(json!({ "upscaler": "tiny-esrgan-x2" }))),
+    ];
+    assert_each_change_counts(&system.client(), "text_to_image", &words, &changes).await;
+}
+
+#[tokio::test]
+async fn every_parameter_of_a_picture_from_pictures_makes_another_one_of_the_same_seed() {
     let system = start().await;
     let client = system.client();
     let (image, other) = (upload(&client, &uneven()).await, upload(&client, &mask(|x, y| (x + y) % 9 < 4)).await);
-    let words = painted(json!({ "width": 64, "height": 64, "sampler": "euler_a", "cfg_scale": 2.0 }));
-    let hires = json!({ "scale": 1.5, "strength": 0.6 });
+    let small = json!({ "image": image, "strength": 0.5, "width": 64, "height": 64, "steps": 2 });
+    let changes = [("image", json!(other)), ("strength", json!(0.9)), ("fit", json!("stretch")), ("width", json!(80))];
+    assert_each_change_counts(&client, "image_to_image", &painted(small), &changes).await;
+
+    let edited = json!({ "images": [image], "width": 64, "height": 64, "steps": 2 });
+    let changes = [("images", json!([other])), ("images", json!([image, other]))];
+    assert_each_change_counts(&client, "image_edit", &painted(edited), &changes).await;
+
     let upscaled = json!({ "image": image, "upscaler": "tiny-esrgan-x2", "factor": 2 });
-    let pictured = painted(json!({ "image": image, "strength": 0.5 }));
-    let edited = painted(json!({ "images": [image], "width": 64, "height": 64 }));
-    let groups: [(&str, &Value, Vec<(&str, Value)>); 4] = [
-        (
-            "text_to_image",
-            &words,
-            vec![
-                ("prompt", json!("a red cat")),
-                ("negative_prompt", json!("blue")),
-                ("seed", json!(8)),
-                ("steps", json!(5)),
-                ("cfg_scale", json!(3.0)),
-                ("sampler", json!("heun")),
-                ("scheduler", json!("karras")),
-                ("eta", json!(0.2)),
-                ("flow_shift", json!(9.0)),
-                ("loras", json!([{ "name": "tiny-lora" }])),
-                ("loras", json!([{ "name": "tiny-lora", "weight": 0.5 }])),
-                ("width", json!(80)),
-                ("hires", hires.clone()),
-                ("hires", json!({ "scale": 1.5, "strength": 0.9 })),
-                ("hires", json!({ "scale": 1.5, "strength": 0.6, "steps": 7 })),
-                ("hires", json!({ "scale": 1.5, "strength": 0.6, "upscaler": "lanczos" })),
-                ("hires", json!({ "scale": 1.5, "strength": 0.6, "upscaler": "tiny-esrgan-x2" })),
-                ("cache", json!("easycache")),
-            ],
-        ),
-        (
-            "image_to_image",
-            &pictured,
-            vec![("image", json!(other)), ("strength", json!(0.9)), ("fit", json!("stretch")), ("width", json!(64))],
-        ),
-        ("image_edit", &edited, vec![("images", json!([other])), ("images", json!([image, other]))]),
-        ("upscale", &upscaled, vec![("image", json!(other)), ("factor", json!(1.5)), ("upscaler", json!(null))]),
-    ];
-    for (kind, base, changes) in groups {
-        let blake3 = |job: Job| job.result.expect("a result").assets[0].blake3.clone();
-        let mut seen = vec![("nothing".to_owned(), blake3(make(&client, kind, base).await))];
-        for (name, value) in changes {
-            let mut spec = base.clone();
-            match &value {
-                Value::Null => drop(spec.as_object_mut().unwrap().remove(name)),
-                value => spec[name] = value.clone(),
-            }
-            let made = blake3(make(&client, kind, &spec).await);
-            let same = seen.iter().find(|(_, other)| *other == made);
-            assert!(same.is_none(), "{kind}: {name} = {value} makes the same picture as {same:?}");
-            seen.push((format!("{name} = {value}"), made));
-        }
-        assert_eq!(blake3(make(&client, kind, base).await), seen[0].1, "{kind}: the same spec made another picture");
-    }
+    let changes = [("image", json!(other)), ("factor", json!(1.5)), ("upscaler", Value::Null)];
+    assert_each_change_counts(&client, "upscale", &upscaled, &changes).await;
 }
 
 #[tokio::test]
@@ -200,7 +220,9 @@ async fn pictures_come_in_the_format_that_was_asked_for() {
         assert_eq!(job.result.as_ref().expect("a result").assets[0].media_type, media_type);
         let bytes = file(&client, &job).await;
         assert!(bytes.starts_with(start));
-        let says = |bytes: &[u8]| bytes.windows(6).any(|word| word == b"a lake" || word == b"a\0 \0l\0" || word == b"\0a\0 \0l");
+        let says = |bytes: &[u8]| {
+            bytes.windows(6).any(|word| word == b"a lake" || word == b"a\0 \0l\0" || word == b"\0a\0 \0l")
+        };
         assert!(says(&bytes), "{format} does not say how it was made");
         let mut stripped = small.clone();
         stripped["strip_metadata"] = true.into();

@@ -56,7 +56,8 @@ pub(crate) fn png_from(width: u32, height: u32, colour: impl Fn(u32, u32) -> [u8
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
-    let pixels: Vec<u8> = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).flat_map(|(x, y)| colour(x, y)).collect();
+    let pixels: Vec<u8> =
+        (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).flat_map(|(x, y)| colour(x, y)).collect();
     encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
     bytes
 }
