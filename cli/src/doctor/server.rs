@@ -94,6 +94,7 @@ mod tests {
             state,
             job_id: None,
             resident_models: vec![],
+            residents: Vec::new(),
             started_at: datetime!(2026-01-02 03:04:05 UTC),
             last_problem: None,
         }

@@ -25,12 +25,25 @@ pub struct Worker {
     /// The models in its memory.
     #[serde(default)]
     pub resident_models: Vec<String>,
+    /// What each of them holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub residents: Vec<Resident>,
     /// When it started.
     #[serde(with = "time::serde::rfc3339")]
     pub started_at: OffsetDateTime,
     /// What went wrong last, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_problem: Option<String>,
+}
+
+/// A model in the memory of a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Resident {
+    /// Its id.
+    pub model: String,
+    /// What it holds while it waits, in MiB, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
 }
 
 /// What a worker is doing.

@@ -31,6 +31,11 @@ pub trait Engine: Send + 'static {
     /// Returns the ids of the models that are in memory now.
     fn resident_models(&self) -> Vec<String>;
 
+    /// Returns what a model in memory holds while it waits, in MiB, where the engine knows.
+    fn held_mib(&self, _model: &str) -> Option<u64> {
+        None
+    }
+
     /// Loads what the job needs; returns at once if it is resident.
     fn load(&mut self, order: &Order, run: &Run) -> impl Future<Output = Result<(), EngineError>> + Send;
 

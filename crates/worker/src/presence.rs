@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use contract::{
     JobId,
-    worker::{Worker, WorkerState},
+    worker::{Resident, Worker, WorkerState},
 };
 use queue::Queue;
 use tokio::sync::watch;
@@ -24,7 +24,7 @@ const SAY_EVERY: u32 = 10;
 pub(crate) struct Presence {
     pub(crate) state: WorkerState,
     pub(crate) job_id: Option<JobId>,
-    pub(crate) resident_models: Vec<String>,
+    pub(crate) residents: Vec<Resident>,
     pub(crate) last_problem: Option<String>,
 }
 
@@ -43,7 +43,8 @@ pub(crate) async fn announce(
         let said = Worker {
             state: if is_draining { WorkerState::Draining } else { now.state },
             job_id: now.job_id,
-            resident_models: now.resident_models,
+            resident_models: now.residents.iter().map(|resident| resident.model.clone()).collect(),
+            residents: now.residents,
             last_problem: now.last_problem,
             ..worker.clone()
         };

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use contract::{
     JobId,
-    worker::{Worker as Announcement, WorkerState},
+    worker::{Resident, Worker as Announcement, WorkerState},
 };
 use queue::{Affinity, Consumer, Lease};
 use tokio::{net::TcpListener, sync::watch};
@@ -55,6 +55,7 @@ pub async fn run<E: Engine>(engine: E, parts: Parts, stop: CancellationToken) ->
         state: WorkerState::Idle,
         job_id: None,
         resident_models: Vec::new(),
+        residents: Vec::new(),
         started_at: parts.clock.now(),
         last_problem: None,
     };
@@ -185,6 +186,11 @@ impl<E: Engine> Worker<E> {
         next
     }
 
+    fn residents(&self) -> Vec<Resident> {
+        let models = self.engine.resident_models().into_iter();
+        models.map(|model| Resident { memory_mib: self.engine.held_mib(&model), model }).collect()
+    }
+
     fn presence(&self, job_id: Option<JobId>) -> Presence {
         let state = if job_id.is_some() {
             WorkerState::Busy
@@ -193,11 +199,6 @@ impl<E: Engine> Worker<E> {
         } else {
             WorkerState::Idle
         };
-        Presence {
-            state,
-            job_id,
-            resident_models: self.engine.resident_models(),
-            last_problem: self.last_problem.clone(),
-        }
+        Presence { state, job_id, residents: self.residents(), last_problem: self.last_problem.clone() }
     }
 }

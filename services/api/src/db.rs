@@ -14,6 +14,7 @@ pub mod attempts;
 pub mod changes;
 pub(crate) mod conclusion;
 mod connection;
+mod costs;
 mod cursor;
 mod depth;
 mod ended;

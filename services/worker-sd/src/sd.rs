@@ -11,21 +11,26 @@
 //! ```
 //!
 //! As many children are resident as the budget allows ([`memory`]); the least valuable leaves first, and never the one that works.
+//! What a run will need is estimated before it, and a run that would need too much saves memory ([`plan`]). When memory runs
+//! out all the same, the run is repeated at once, one step higher on the [`ladder`].
 //! A load runs in a task of its own: a job that is cancelled meanwhile goes at once, and the next one finds the model.
 //! Any future here may be dropped half-way. A child that was left in the middle of a generation is recognised by the next
 //! call and replaced.
 
-mod order;
-mod residents;
-mod session;
-
 mod coming;
 mod device;
 mod estimate;
+mod exhaustion;
 mod frames;
+mod ladder;
 mod memory;
+mod meter;
+mod order;
 mod peak;
+mod plan;
 mod preview;
+mod residents;
+mod session;
 
 use std::{
     path::PathBuf,
@@ -39,10 +44,13 @@ use tracing::{info, warn};
 use worker::{Engine, EngineDescription, EngineError, Order, Picture, Run};
 
 use self::{
-    coming::{Arrived, Coming},
-    estimate::{Parts, Work},
+    coming::{Arrived, Coming, Setback},
+    estimate::Parts,
+    exhaustion::{Kills, is_out_of_memory},
+    ladder::Ladder,
     memory::{Budget, found},
-    residents::{Resident, Residents},
+    plan::{Circumstances, Lessons, Plan},
+    residents::{Resident, Residents, Source},
     session::{Load, Session, Trouble},
 };
 
@@ -74,6 +82,8 @@ pub struct SdEngine {
     settings: Settings,
     description: EngineDescription,
     budget: Budget,
+    ladder: Ladder,
+    lessons: Lessons,
     residents: Residents,
     coming: Option<Coming>,
     backoff: Backoff,
@@ -99,7 +109,9 @@ impl SdEngine {
             mib => Budget::set(mib),
         };
         let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, QUIET);
-        Ok(Self { settings, description, budget, residents: Residents::default(), coming: None, backoff })
+        let (ladder, lessons) = (Ladder::of_device(&description.device), Lessons::default());
+        let residents = Residents::default();
+        Ok(Self { settings, description, budget, ladder, lessons, residents, coming: None, backoff })
     }
 
     /// Returns the process of the child that was used last, for people and tests.
@@ -117,7 +129,7 @@ impl SdEngine {
     }
 
     /// Returns what a child is to load for an order: the checked files of a model or of an upscaler.
-    async fn resolve(&self, key: &str, order: &Order) -> Result<(Load, Parts), EngineError> {
+    async fn resolve(&self, key: &str, order: &Order) -> Result<Source, EngineError> {
         let (library, id) = (self.settings.library.clone(), key.to_owned());
         let is_upscale = matches!(order.spec, JobSpec::Upscale(_));
         let looking = tokio::task::spawn_blocking(move || {
@@ -126,7 +138,7 @@ impl SdEngine {
                 Load::Model { files, .. } => Parts::of(files),
                 Load::Upscaler { path } => Parts::of_upscaler(path),
             };
-            Ok((wanted, parts))
+            Ok(Source { wanted: Arc::new(wanted), parts })
         });
         looking.await.map_err(|error| EngineError::Engine { message: error.to_string() })?.map_err(refuse)
     }
@@ -146,12 +158,12 @@ impl SdEngine {
     }
 
     /// Waits for a model that is being loaded, or begins with it.
-    async fn await_model(&mut self, key: &str, wanted: &Arc<Load>, run: &Run) -> Result<Arrived, EngineError> {
+    async fn await_model(&mut self, key: &str, wanted: &Arc<Load>, run: &Run) -> Result<Arrived, Setback> {
         let coming = self.bring(key, wanted);
         let outcome = loop {
             tokio::select! {
                 biased;
-                () = run.cancelled().cancelled() => return Err(EngineError::Cancelled),
+                () = run.cancelled().cancelled() => return Err(Setback::Failed(EngineError::Cancelled)),
                 outcome = &mut coming.task => break outcome,
                 Ok(()) = coming.progress.changed() => {
                     let (step, steps) = *coming.progress.borrow_and_update();
@@ -160,11 +172,139 @@ impl SdEngine {
             }
         };
         self.coming = None;
-        let outcome = outcome.unwrap_or_else(|error| Err(EngineError::Crashed { message: error.to_string() }));
-        if let Err(EngineError::Crashed { message }) = &outcome {
+        let outcome =
+            outcome.unwrap_or_else(|error| Err(Setback::Failed(EngineError::Crashed { message: error.to_string() })));
+        if let Err(Setback::Failed(EngineError::Crashed { message })) = &outcome {
             self.note_crash(message);
         }
         outcome
+    }
+
+    /// Sees to it that the model is in memory, held as the plan demands, and that there is room for the run.
+    async fn ensure(&mut self, key: &str, plan: &Plan, source: &Source, run: &Run) -> Result<(), Setback> {
+        // Who saves more than he must is not loaded anew for that.
+        let saves_too_little =
+            |resident: &mut Resident| ladder::held(&resident.wanted, &plan.steps) != *resident.wanted;
+        if self.residents.find(key).is_some_and(saves_too_little) {
+            self.residents.end(key).await;
+        }
+        self.residents.make_room(self.budget, key, plan.needed_mib).await;
+        if self.residents.find(key).is_some() {
+            return Ok(());
+        }
+        run.progress(Phase::Loading, 0, 0);
+        let wanted = Arc::new(ladder::held(&source.wanted, &plan.steps));
+        let was_tried_before = self.has_arrived(key, &wanted);
+        let arrived = match self.await_model(key, &wanted, run).await {
+            // What went wrong in the background, before this job came, is not this job's failure.
+            Err(Setback::Failed(error)) if was_tried_before && !matches!(error, EngineError::Cancelled) => {
+                warn!(model.id = key, "model {key} could not be brought back in the background: {error}");
+                self.await_model(key, &wanted, run).await?
+            }
+            outcome => outcome?,
+        };
+        info!(model.id = key, "model {key} is in memory");
+        self.residents.add(Resident::new(key.to_owned(), wanted, source.clone(), arrived));
+        Ok(())
+    }
+
+    /// Returns how to do an order with a model.
+    fn plan(&mut self, key: &str, source: &Source, order: &Order, run: &Run) -> Result<Plan, EngineError> {
+        self.lessons.recall(key, &self.description.device, &run.history);
+        let around = Circumstances { budget: self.budget, ladder: self.ladder, parts: source.parts };
+        self.lessons.plan(key, order, around)
+    }
+
+    /// Brings the model into memory, and climbs the ladder for as long as there is too little.
+    async fn prepare(&mut self, key: &str, order: &Order, run: &Run) -> Result<Plan, EngineError> {
+        self.bury().await;
+        self.residents.end_unusable().await;
+        if self.residents.find(key).is_some_and(|resident| !resident.wanted.suits(&order.spec)) {
+            // A model and an upscaler of the same name.
+            self.residents.end(key).await;
+        }
+        let source = match self.residents.find(key) {
+            Some(resident) => resident.source.clone(),
+            None => self.resolve(key, order).await?,
+        };
+        loop {
+            let plan = self.plan(key, &source, order, run)?;
+            match self.ensure(key, &plan, &source, run).await {
+                Ok(()) => return Ok(plan),
+                Err(Setback::Failed(error)) => return Err(error),
+                Err(Setback::OutOfMemory(message)) => self.give_way(key, &plan, &message).await?,
+            }
+        }
+    }
+
+    /// Makes the pictures of an order as planned, with the child that has the model.
+    async fn attempt(&mut self, key: &str, order: &Order, plan: &Plan, run: &Run) -> Result<Vec<Picture>, Setback> {
+        let failed = |error| Err(Setback::Failed(error));
+        let Some(resident) = self.residents.find(key) else {
+            return failed(EngineError::Engine { message: "no model is loaded".to_owned() });
+        };
+        resident.begin();
+        let kills = Kills::now();
+        let outcome = resident.session.run(order, ladder::tiles(&plan.steps), &self.settings.library, run).await;
+        let is_as_planned = *resident.wanted == ladder::held(&resident.source.wanted, &plan.steps);
+        let peak_mib = resident.weigh().filter(|_| is_as_planned);
+        let trouble = match outcome {
+            Ok(pictures) => {
+                if let Some(peak_mib) = peak_mib {
+                    self.lessons.note_peak(key, plan, peak_mib);
+                }
+                plan.measures.iter().for_each(|measure| run.note_measure(measure.clone()));
+                run.note_memory(peak_mib, plan.steps.clone());
+                return Ok(pictures);
+            }
+            Err(trouble) => trouble,
+        };
+        match trouble {
+            Trouble::Refused(error) => {
+                let message = error.to_string();
+                if is_out_of_memory(&message, kills, Kills::now()) {
+                    return Err(Setback::OutOfMemory(message));
+                }
+                failed(error)
+            }
+            Trouble::Failed(message) if is_out_of_memory(&message, kills, Kills::now()) => {
+                Err(Setback::OutOfMemory(message))
+            }
+            Trouble::Failed(message) => failed(EngineError::Engine { message }),
+            Trouble::Stopped => failed(EngineError::Cancelled),
+            Trouble::MustBeKilled => {
+                let wanted = Arc::clone(&resident.wanted);
+                self.residents.end(key).await;
+                self.bring(key, &wanted);
+                failed(EngineError::Cancelled)
+            }
+            Trouble::Gone => {
+                let message = resident.session.last_words("made the picture").await;
+                self.residents.take(key);
+                if is_out_of_memory(&message, kills, Kills::now()) {
+                    return Err(Setback::OutOfMemory(message));
+                }
+                self.note_crash(&message);
+                failed(EngineError::Crashed { message })
+            }
+        }
+    }
+
+    /// Changes something after memory ran out, so that the next try needs less or finds more: the others leave, then the run
+    /// climbs the ladder. An error at its top.
+    async fn give_way(&mut self, key: &str, plan: &Plan, message: &str) -> Result<(), EngineError> {
+        if self.residents.end_others(key).await {
+            warn!(model.id = key, "memory ran out with {key}; all other models leave: {message}");
+            return Ok(());
+        }
+        if self.lessons.climb(key, plan) {
+            warn!(model.id = key, "memory ran out with {key}; the next try saves more of it: {message}");
+            return Ok(());
+        }
+        Err(EngineError::Hopeless {
+            message: format!("memory ran out, whatever was done to save it: {message}"),
+            remedy: "ask for a smaller picture, or take a smaller or quantised model".to_owned(),
+        })
     }
 
     /// Takes note that a child died, so that the next one is not started at once.
@@ -183,62 +323,25 @@ impl Engine for SdEngine {
         self.residents.keys()
     }
 
+    fn held_mib(&self, model: &str) -> Option<u64> {
+        self.residents.held_mib(model)
+    }
+
     async fn load(&mut self, order: &Order, run: &Run) -> Result<(), EngineError> {
         let Some(key) = order.spec.model() else {
             return Err(EngineError::Rejected { message: "no model was chosen".to_owned(), remedy: None });
         };
-        let work = Work::of(order);
-        self.bury().await;
-        if self.residents.find(key).is_some_and(|resident| !resident.wanted.suits(&order.spec)) {
-            // A model and an upscaler of the same name.
-            self.residents.end(key).await;
-        }
-        if let Some(parts) = self.residents.find(key).map(|resident| resident.parts) {
-            self.residents.make_room(self.budget, key, parts.needed_mib(work)).await;
-            return Ok(());
-        }
-        run.progress(Phase::Loading, 0, 0);
-        self.residents.end_unusable().await;
-        let (wanted, parts) = self.resolve(key, order).await?;
-        let wanted = Arc::new(wanted);
-        self.residents.make_room(self.budget, key, parts.needed_mib(work)).await;
-        let was_tried_before = self.has_arrived(key, &wanted);
-        let arrived = match self.await_model(key, &wanted, run).await {
-            // What went wrong in the background, before this job came, is not this job's failure.
-            Err(error) if was_tried_before && !matches!(error, EngineError::Cancelled) => {
-                warn!(model.id = key, "model {key} could not be brought back in the background: {error}");
-                self.await_model(key, &wanted, run).await?
-            }
-            outcome => outcome?,
-        };
-        info!(model.id = key, "model {key} is in memory");
-        self.residents.add(Resident::new(key.to_owned(), wanted, parts, arrived));
-        Ok(())
+        self.prepare(key, order, run).await.map(drop)
     }
 
     async fn generate(&mut self, order: &Order, run: &Run) -> Result<Vec<Picture>, EngineError> {
         let key = order.spec.model().unwrap_or_default();
-        let Some(resident) = self.residents.find(key) else {
-            return Err(EngineError::Engine { message: "no model is loaded".to_owned() });
-        };
-        let outcome = resident.session.run(order, &self.settings.library, run).await;
-        resident.weigh();
-        match outcome {
-            Ok(pictures) => Ok(pictures),
-            Err(Trouble::Refused(error)) => Err(error),
-            Err(Trouble::Failed(message)) => Err(EngineError::Engine { message }),
-            Err(Trouble::Stopped) => Err(EngineError::Cancelled),
-            Err(Trouble::MustBeKilled) => {
-                let wanted = Arc::clone(&resident.wanted);
-                self.residents.end(key).await;
-                self.bring(key, &wanted);
-                Err(EngineError::Cancelled)
-            }
-            Err(Trouble::Gone) => {
-                let message = resident.session.last_words("made the picture").await;
-                self.residents.take(key);
-                self.note_crash(&message);
-                Err(EngineError::Crashed { message })
+        loop {
+            let plan = self.prepare(key, order, run).await?;
+            match self.attempt(key, order, &plan, run).await {
+                Ok(pictures) => return Ok(pictures),
+                Err(Setback::Failed(error)) => return Err(error),
+                Err(Setback::OutOfMemory(message)) => self.give_way(key, &plan, &message).await?,
             }
         }
     }

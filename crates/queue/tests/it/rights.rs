@@ -27,6 +27,7 @@ async fn a_worker_with_few_rights_can_do_all_its_work() {
         state: WorkerState::Idle,
         job_id: None,
         resident_models: Vec::new(),
+        residents: Vec::new(),
         started_at: time::OffsetDateTime::UNIX_EPOCH,
         last_problem: None,
     };

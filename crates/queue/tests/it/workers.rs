@@ -15,6 +15,7 @@ fn worker(name: &str) -> Worker {
         state: WorkerState::Idle,
         job_id: None,
         resident_models: vec!["tiny".to_owned()],
+        residents: Vec::new(),
         started_at: time::OffsetDateTime::UNIX_EPOCH,
         last_problem: None,
     }

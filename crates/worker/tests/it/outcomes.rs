@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use contract::{event::Phase, job::FailureCode, spec::WorkerKind};
+use contract::{
+    event::Phase,
+    job::{FailureCode, QueuedJob},
+    result::{MeasureReason, MemoryStep},
+    spec::WorkerKind,
+};
 use queue::Outcome;
 use worker::{Engine, EngineDescription, EngineError, Order, Picture, Run, ScriptedEngine, Settings};
 
@@ -60,6 +65,52 @@ async fn an_engine_that_hangs_is_given_up_and_its_job_can_be_tried_again() {
     scene.publish(&job("a lighthouse")).await;
     assert_eq!(scene.next_done().await.outcome, Outcome::Succeeded);
     worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_of_one_colour_is_made_once_more_in_tiles_and_the_result_says_so() {
+    let mut scene = Scene::open().await;
+    let worker = scene.start_worker();
+    scene.publish(&job("[scripted: flat_untiled]")).await;
+    let done = scene.next_done().await;
+    assert_eq!((done.outcome, done.attempts), (Outcome::Succeeded, 1));
+    let measures = done.result.unwrap().measures;
+    assert_eq!(measures.len(), 1);
+    assert_eq!((measures[0].step, measures[0].reason), (MemoryStep::VaeTiling, MeasureReason::FlatPicture));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_of_one_colour_in_tiles_as_well_fails_for_good_with_that_reason() {
+    let mut scene = Scene::open().await;
+    let worker = scene.start_worker();
+    scene.publish(&job("[scripted: flat]")).await;
+    let done = scene.next_done().await;
+    let failure = done.failure.unwrap();
+    assert_eq!((done.outcome, failure.code), (Outcome::Failed, FailureCode::Engine));
+    assert!(failure.message.contains("one colour"), "{}", failure.message);
+    assert!(failure.remedy.is_some_and(|remedy| remedy.contains("autoencoder")));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_says_what_it_cost_and_a_fresh_worker_begins_with_what_others_wrote_down() {
+    let mut scene = Scene::open().await;
+    let worker = scene.start(ScriptedEngine::new(Duration::from_millis(20)), settings());
+    scene.publish(&job("a lighthouse")).await;
+    let cost = scene.next_done().await.result.unwrap().cost.unwrap();
+    let pace = cost.pace.unwrap();
+    assert_eq!((cost.device.as_str(), cost.pictures), ("cpu", 1));
+    assert!(pace.loading_s.is_some_and(|seconds| seconds >= 0.08) && pace.step_s_per_megapixel > 1.0, "{pace:?}");
+    worker.stop().await;
+
+    let fresh = scene.start(ScriptedEngine::new(Duration::from_millis(20)), settings());
+    let known = QueuedJob { history: vec![cost], ..job("a lighthouse") };
+    scene.publish(&known).await;
+    assert_eq!(scene.next_done().await.outcome, Outcome::Succeeded);
+    let first = &scene.progress(known.id).await[0];
+    assert!(first.remaining_s.is_some_and(|seconds| seconds > 0.1), "{first:?}");
+    fresh.stop().await;
 }
 
 /// An engine that panics on the first job.

@@ -12,6 +12,7 @@ use super::{
     Db, Error,
     assets::{NewAsset, inputs, insert},
     connection::{Writing, values},
+    costs,
     jobs::job_row,
     row::{count, micros, to_json},
 };
@@ -63,6 +64,7 @@ struct StandingRow {
     crashes: i64,
     cancel_requested: bool,
     owner: String,
+    model: String,
 }
 
 impl Db {
@@ -97,7 +99,7 @@ async fn conclude_one(
     judge: impl FnOnce(Standing) -> Verdict + Send,
 ) -> Result<Option<JobChange>, Error> {
     let id = report.job_id.0;
-    let sql = "SELECT state, generation, attempts, max_attempts, crashes, cancel_requested, owner FROM jobs \
+    let sql = "SELECT state, generation, attempts, max_attempts, crashes, cancel_requested, owner, model FROM jobs \
                WHERE id = $1";
     let Some(row) = tx.fetch_optional::<StandingRow>(sql, values![id]).await? else { return Ok(None) };
     if u64::try_from(row.generation) != Ok(report.generation) {
@@ -118,6 +120,9 @@ async fn conclude_one(
     }
     close_attempt(tx, report, &verdict, now).await?;
     if let Verdict::Succeeded(result) = &verdict {
+        if let Some(cost) = result.cost.as_ref().filter(|_| !row.model.is_empty()) {
+            costs::learn(tx, &row.model, cost, now).await?;
+        }
         let parents: Vec<_> = inputs(tx, id).await?.into_iter().map(|input| input.id).collect();
         for file in &result.assets {
             let asset = NewAsset {

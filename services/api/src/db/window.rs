@@ -1,5 +1,7 @@
 //! The window: which waiting jobs are published, which could be, and the step from one to the other and back.
 
+use std::collections::HashMap;
+
 use contract::{
     JobId,
     job::{Failure, FailureCode, QueuedJob},
@@ -11,6 +13,7 @@ use super::{
     Db, Error,
     assets::inputs,
     connection::{Value, Writing, values},
+    costs,
     pause::is_paused,
     row::{count, from_json, from_micros, generation, to_json},
 };
@@ -127,6 +130,7 @@ impl Db {
         in_order.sort_by_key(|(_, id)| *id);
         let mut marked = Vec::with_capacity(ids.len());
         let mut served = Vec::new();
+        let mut histories = HashMap::new();
         for (place, id) in in_order {
             // Between the plan and now, somebody may have paused the queue.
             let sql = concat!(
@@ -142,6 +146,10 @@ impl Db {
             match Marked::try_from(row) {
                 Ok(mut next) => {
                     next.job.inputs = inputs(&mut tx, id).await?;
+                    if !histories.contains_key(&next.model) {
+                        histories.insert(next.model.clone(), costs::list(&mut tx, &next.model).await?);
+                    }
+                    next.job.history = histories.get(&next.model).cloned().unwrap_or_default();
                     marked.push((place, next));
                 }
                 Err(error) => set_aside(&mut tx, id, now, &error).await?,

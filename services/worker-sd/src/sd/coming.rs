@@ -11,6 +11,7 @@ use worker::EngineError;
 
 use super::{
     Settings,
+    exhaustion::{Kills, is_out_of_memory},
     session::{Load, Session, Trouble},
 };
 
@@ -23,7 +24,16 @@ pub(super) struct Coming {
     pub(super) wanted: Arc<Load>,
     /// Steps done, and steps in all.
     pub(super) progress: watch::Receiver<(u32, u32)>,
-    pub(super) task: AbortOnDropHandle<Result<Arrived, EngineError>>,
+    pub(super) task: AbortOnDropHandle<Result<Arrived, Setback>>,
+}
+
+/// Why a child did not load its model.
+#[derive(Debug)]
+pub(super) enum Setback {
+    /// There was not enough memory, in these words.
+    OutOfMemory(String),
+    /// Something else.
+    Failed(EngineError),
 }
 
 /// A child that has loaded its model.
@@ -42,15 +52,24 @@ impl Coming {
         let task = tokio::spawn(async move {
             tokio::time::sleep(wait).await;
             let begun = Instant::now();
-            let mut session = Session::open(&settings.child()).await?;
-            match session.load(load, settings.threads, &report).await {
-                Ok(()) => Ok(Arrived { session, load: begun.elapsed() }),
-                Err(Trouble::Failed(message)) => Err(EngineError::Rejected {
+            let kills = Kills::now();
+            let mut session = Session::open(&settings.child()).await.map_err(Setback::Failed)?;
+            let (message, is_dead) = match session.load(load, settings.threads, &report).await {
+                Ok(()) => return Ok(Arrived { session, load: begun.elapsed() }),
+                Err(Trouble::Failed(message)) => (message, false),
+                Err(_) => (session.last_words("loaded the model").await, true),
+            };
+            if is_out_of_memory(&message, kills, Kills::now()) {
+                return Err(Setback::OutOfMemory(message));
+            }
+            Err(Setback::Failed(if is_dead {
+                EngineError::Crashed { message }
+            } else {
+                EngineError::Rejected {
                     message: format!("the model could not be loaded: {message}"),
                     remedy: Some("look whether the files of the model belong together and are whole".to_owned()),
-                }),
-                Err(_) => Err(EngineError::Crashed { message: session.last_words("loaded the model").await }),
-            }
+                }
+            }))
         });
         Self { key, wanted, progress, task: AbortOnDropHandle::new(task) }
     }

@@ -5,8 +5,10 @@
 
 use std::fs;
 
-use contract::{engine::ModelFiles, spec::JobSpec};
+use contract::{engine::ModelFiles, result::MemoryStep, spec::JobSpec};
 use worker::Order;
+
+use super::ladder::{self, Tiles};
 
 /// Weights take more room in memory than in their files.
 const WEIGHTS_PERCENT: u64 = 120;
@@ -20,6 +22,12 @@ const DECODING_MIB_PER_MEGAPIXEL: f64 = 6600.0;
 const TINY_DECODING_MIB_PER_MEGAPIXEL: f64 = 1920.0;
 /// A finished picture, as the library holds it until all of a batch are there.
 const PICTURE_MIB_PER_MEGAPIXEL: f64 = 16.0;
+/// What an upscaler takes for one of its squares.
+const UPSCALING_MIB: f64 = 1000.0;
+/// A tile of 32 × 32 latents, of which the deepest autoencoders make 16 × 16 pixels each.
+const USUAL_TILE_MEGAPIXELS: f64 = 0.262;
+/// A tile of 16 × 16 latents.
+const SMALL_TILE_MEGAPIXELS: f64 = 0.066;
 
 /// What a model is made of, by size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +36,7 @@ pub(super) struct Parts {
     diffusion_mib: u64,
     autoencoder_mib: u64,
     has_tiny_autoencoder: bool,
+    is_upscaler: bool,
 }
 
 /// How much a run has to do, as far as it decides about memory.
@@ -50,13 +59,14 @@ impl Parts {
             diffusion_mib: mib(&files.model) + mib(&files.diffusion_model),
             autoencoder_mib: mib(&files.vae) + mib(&files.taesd),
             has_tiny_autoencoder: files.taesd.is_some(),
+            is_upscaler: false,
         }
     }
 
     /// Looks how large the file of an upscaler is.
     pub(super) fn of_upscaler(path: &str) -> Self {
         let size_mib = fs::metadata(path).map_or(0, |found| found.len().div_ceil(1 << 20));
-        Self { diffusion_mib: size_mib, ..Self::default() }
+        Self { diffusion_mib: size_mib, is_upscaler: true, ..Self::default() }
     }
 
     /// Returns what a child holds while it waits.
@@ -65,14 +75,43 @@ impl Parts {
         PROCESS_MIB + weights_mib * WEIGHTS_PERCENT / 100
     }
 
-    /// Returns what a child holds at most while it works.
-    pub(super) fn needed_mib(self, work: Work) -> u64 {
-        let decoding_mib =
-            if self.has_tiny_autoencoder { TINY_DECODING_MIB_PER_MEGAPIXEL } else { DECODING_MIB_PER_MEGAPIXEL };
+    /// Returns what a child holds at most of the device's memory while it works and saves memory by these steps.
+    pub(super) fn needed_mib(self, work: Work, steps: &[MemoryStep]) -> u64 {
+        let has = |step| steps.contains(&step);
+        let mut parts = self;
+        if has(MemoryStep::TextEncoderOnCpu) {
+            parts.text_encoders_mib = 0;
+        }
+        if has(MemoryStep::VaeOnCpu) {
+            parts.autoencoder_mib = 0;
+        }
+        if has(MemoryStep::WeightOffload) {
+            // Each part comes when it is needed, and goes.
+            let largest_mib = parts.text_encoders_mib.max(parts.diffusion_mib).max(parts.autoencoder_mib);
+            parts = Self { diffusion_mib: largest_mib, text_encoders_mib: 0, autoencoder_mib: 0, ..parts };
+        }
         // One after the other, and each gives its memory back.
-        let buffers_mib = work.megapixels * decoding_mib.max(SAMPLING_MIB_PER_MEGAPIXEL);
+        let buffers_mib = if self.is_upscaler {
+            UPSCALING_MIB
+        } else {
+            (work.megapixels * SAMPLING_MIB_PER_MEGAPIXEL).max(self.decoding_mib(work, steps))
+        };
         let pictures_mib = work.megapixels * f64::from(work.pictures) * PICTURE_MIB_PER_MEGAPIXEL;
-        self.held_mib() + (buffers_mib + pictures_mib).ceil() as u64
+        parts.held_mib() + (buffers_mib + pictures_mib).ceil() as u64
+    }
+
+    fn decoding_mib(self, work: Work, steps: &[MemoryStep]) -> f64 {
+        if steps.contains(&MemoryStep::VaeOnCpu) {
+            return 0.0;
+        }
+        let at_once = match ladder::tiles(steps) {
+            Tiles::Whole => work.megapixels,
+            Tiles::Usual => work.megapixels.min(USUAL_TILE_MEGAPIXELS),
+            Tiles::Small => work.megapixels.min(SMALL_TILE_MEGAPIXELS),
+        };
+        let of_a_megapixel =
+            if self.has_tiny_autoencoder { TINY_DECODING_MIB_PER_MEGAPIXEL } else { DECODING_MIB_PER_MEGAPIXEL };
+        at_once * of_a_megapixel
     }
 }
 
@@ -86,5 +125,34 @@ impl Work {
         let megapixels = f64::from(order.width) * f64::from(order.height) * scale * scale / 1_000_000.0;
         let pictures = order.spec.painting().map_or(1, |painting| painting.batch_count.max(1));
         Self { megapixels, pictures }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LARGE: Work = Work { megapixels: 4.0, pictures: 1 };
+    const PARTS: Parts = Parts {
+        text_encoders_mib: 9000,
+        diffusion_mib: 12_000,
+        autoencoder_mib: 300,
+        has_tiny_autoencoder: false,
+        is_upscaler: false,
+    };
+
+    #[test]
+    fn every_step_of_the_ladder_saves_memory_or_nothing() {
+        let needed: Vec<_> =
+            (0..=MemoryStep::ALL.len()).map(|height| PARTS.needed_mib(LARGE, &MemoryStep::ALL[..height])).collect();
+        assert!(needed.is_sorted_by(|lower, higher| lower >= higher), "{needed:?}");
+        assert!(needed[1] < needed[0] && needed[4] < needed[1], "{needed:?}");
+    }
+
+    #[test]
+    fn a_larger_picture_needs_more_and_so_do_more_pictures() {
+        let small = Work { megapixels: 1.0, pictures: 1 };
+        assert!(PARTS.needed_mib(small, &[]) < PARTS.needed_mib(LARGE, &[]));
+        assert!(PARTS.needed_mib(small, &[]) < PARTS.needed_mib(Work { pictures: 8, ..small }, &[]));
     }
 }

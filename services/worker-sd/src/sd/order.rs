@@ -8,12 +8,12 @@ use contract::{
 use models::Library;
 use worker::{EngineError, Order};
 
-use super::refuse;
+use super::{ladder::Tiles, refuse};
 
-/// From this size on a whole picture takes more memory to decode than many cards have.
-const TILING_FROM_PIXELS: u64 = 1_250_000;
 /// What the library takes by itself: the size leaves seams to nobody's eye and fits small cards.
 const TILING: Tiling = Tiling { tile_size: 0, overlap: 0.5 };
+/// Tiles of a quarter of that area, for when memory is tight.
+const SMALL_TILING: Tiling = Tiling { tile_size: 16, overlap: 0.25 };
 /// Squares in which upscalers work, in pixels of the small picture.
 pub(super) const UPSCALER_TILE_PX: u32 = 128;
 
@@ -71,11 +71,11 @@ impl Files {
 }
 
 /// Returns the command for an order.
-pub(super) fn ask(order: &Order, files: Files, holding: Holding) -> Result<Ask<'_>, EngineError> {
+pub(super) fn ask(order: &Order, files: Files, holding: Holding, tiles: Tiles) -> Result<Ask<'_>, EngineError> {
     match (&order.spec, holding) {
         (JobSpec::Upscale(_), Holding::Upscaler { factor }) => upscale(order, factor),
         (spec, Holding::Model { has_tiling }) => match spec.painting() {
-            Some(painting) => paint(order, painting, files, has_tiling),
+            Some(painting) => paint(order, painting, files, tiling(painting, has_tiling, tiles)),
             None => Err(reject(format!("this engine does not know the kind {}", spec.kind().as_str()), None)),
         },
         (spec, Holding::Upscaler { .. }) => {
@@ -103,7 +103,7 @@ fn paint<'a>(
     order: &'a Order,
     painting: &Painting,
     files: Files,
-    has_tiling: bool,
+    tiling: Option<Tiling>,
 ) -> Result<Ask<'a>, EngineError> {
     if [&painting.prompt, &painting.negative_prompt].iter().any(|text| text.contains('\0')) {
         return Err(reject("the prompt holds a zero byte".to_owned(), Some("take it out")));
@@ -123,8 +123,6 @@ fn paint<'a>(
     }
     let Files { loras, hires_upscaler } = files;
     let hires = order.spec.hires().map(|hires| second_pass(order, hires, hires_upscaler));
-    let (width, height) = order.painted_size();
-    let needs_tiling = has_tiling || u64::from(width) * u64::from(height) > TILING_FROM_PIXELS;
     let mask = order.mask.as_ref().zip(order.image.as_ref());
     let generation = Generation {
         prompt: lora_tags::take(&painting.prompt).prompt,
@@ -144,7 +142,7 @@ fn paint<'a>(
         clip_skip: painting.clip_skip,
         strength: strength(&order.spec),
         loras,
-        tiling: painting.vae_tiling.unwrap_or(needs_tiling).then_some(TILING),
+        tiling,
         cache: painting.cache,
         hires,
         init: order.image.as_ref().map(raw),
@@ -156,6 +154,15 @@ fn paint<'a>(
     let pictures = pictures.chain(order.references.iter().map(|reference| reference.rgb.as_slice())).collect();
     let count = generation.batch_count;
     Ok(Ask { command: Command::Generate { generation: Box::new(generation) }, pictures, count })
+}
+
+/// Returns how pixels are coded and decoded: as memory asks for, else as the spec does, else as the model's sidecar does.
+fn tiling(painting: &Painting, has_tiling: bool, tiles: Tiles) -> Option<Tiling> {
+    match tiles {
+        Tiles::Small => Some(SMALL_TILING),
+        Tiles::Usual => Some(TILING),
+        Tiles::Whole => painting.vae_tiling.unwrap_or(has_tiling).then_some(TILING),
+    }
 }
 
 /// Returns over how many steps the scheduler spreads the noise, in the pass where it has the fewest.

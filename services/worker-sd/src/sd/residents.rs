@@ -8,7 +8,7 @@ use super::{
     coming::Arrived,
     estimate::Parts,
     memory::{Budget, Holding},
-    peak,
+    meter::Meter,
     session::{Load, Session},
 };
 
@@ -18,13 +18,23 @@ pub(super) struct Resident {
     /// The id of the model.
     pub(super) key: String,
     pub(super) session: Session,
-    /// The files of the model, and how they are held.
+    /// The files of the model, held as they are held.
     pub(super) wanted: Arc<Load>,
-    pub(super) parts: Parts,
+    pub(super) source: Source,
     /// What it holds while it waits: measured, or else estimated.
     held_mib: u64,
     load: std::time::Duration,
     last_used: Instant,
+    /// While it works.
+    meter: Option<Meter>,
+}
+
+/// Where a model comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    /// Its files, held as its sidecar wants it.
+    pub(super) wanted: Arc<Load>,
+    pub(super) parts: Parts,
 }
 
 /// The children with a model in memory.
@@ -33,19 +43,31 @@ pub(super) struct Residents(Vec<Resident>);
 
 impl Resident {
     /// Returns a child that has just loaded its model.
-    pub(super) fn new(key: String, wanted: Arc<Load>, parts: Parts, arrived: Arrived) -> Self {
+    pub(super) fn new(key: String, wanted: Arc<Load>, source: Source, arrived: Arrived) -> Self {
         let Arrived { session, load } = arrived;
-        let mut resident = Self { key, session, wanted, parts, held_mib: 0, load, last_used: Instant::now() };
+        let held_mib = source.parts.held_mib();
+        let last_used = Instant::now();
+        let mut resident = Self { key, session, wanted, source, held_mib, load, last_used, meter: None };
+        resident.begin();
         resident.weigh();
         resident
     }
 
-    /// Notes that it was used, and what it holds now.
-    pub(super) fn weigh(&mut self) {
+    /// Notes that it is used from now on.
+    pub(super) fn begin(&mut self) {
         self.last_used = Instant::now();
-        // What a card holds of it cannot be seen in the memory of the machine.
-        let measured = self.session.process_id().filter(|_| self.session.is_on_cpu()).and_then(peak::held_mib);
-        self.held_mib = measured.unwrap_or_else(|| self.parts.held_mib());
+        let device = self.session.describe().device;
+        self.meter = self.session.process_id().and_then(|process_id| Meter::begin(process_id, &device));
+    }
+
+    /// Notes that it was used, and what it holds now. Returns what it held at most, where that can be measured.
+    pub(super) fn weigh(&mut self) -> Option<u64> {
+        self.last_used = Instant::now();
+        let reading = self.meter.take().map(|meter| meter.read()).unwrap_or_default();
+        if let Some(held_mib) = reading.held_mib {
+            self.held_mib = held_mib;
+        }
+        reading.peak_mib
     }
 
     async fn leave(self) {
@@ -63,6 +85,11 @@ impl Residents {
     /// Returns the child of a model, if it can be used.
     pub(super) fn find(&mut self, key: &str) -> Option<&mut Resident> {
         self.0.iter_mut().find(|resident| resident.key == key && resident.session.is_usable())
+    }
+
+    /// Returns what the child of a model holds while it waits.
+    pub(super) fn held_mib(&self, key: &str) -> Option<u64> {
+        self.0.iter().find(|resident| resident.key == key).map(|resident| resident.held_mib)
     }
 
     /// Returns the child that was used last.
@@ -97,6 +124,16 @@ impl Residents {
         while let Some(place) = self.0.iter().position(|resident| !resident.session.is_usable()) {
             self.0.remove(place).leave().await;
         }
+    }
+
+    /// Ends all children but that of one model. Returns whether there were any.
+    pub(super) async fn end_others(&mut self, key: &str) -> bool {
+        let others: Vec<_> = self.0.extract_if(.., |resident| resident.key != key).collect();
+        let were_any = !others.is_empty();
+        for other in others {
+            other.leave().await;
+        }
+        were_any
     }
 
     /// Ends all children.

@@ -20,6 +20,7 @@ use worker::{EngineDescription, EngineError, Order, Picture, Run};
 
 use super::{
     frames::{self, Frame},
+    ladder::Tiles,
     order::{self, Ask, Files, Holding},
     preview::{self, Throttle},
 };
@@ -128,11 +129,6 @@ impl Session {
         self.child.process_id()
     }
 
-    /// Returns whether it computes on the processor, in the memory of the machine.
-    pub(super) fn is_on_cpu(&self) -> bool {
-        self.device == "cpu"
-    }
-
     /// Returns whether the child lives and waits for work.
     pub(super) fn is_usable(&self) -> bool {
         !self.is_busy && matches!(self.child.state(), State::Starting | State::Ready)
@@ -185,6 +181,7 @@ impl Session {
     pub(super) async fn run(
         &mut self,
         order: &Order,
+        tiles: Tiles,
         library: &Library,
         run: &Run,
     ) -> Result<Vec<Picture>, Trouble> {
@@ -192,7 +189,7 @@ impl Session {
             return Err(Trouble::Failed("nothing is loaded".to_owned()));
         };
         let files = Files::find(order, library).await.map_err(Trouble::Refused)?;
-        let Ask { command, pictures, count } = order::ask(order, files, holding).map_err(Trouble::Refused)?;
+        let Ask { command, pictures, count } = order::ask(order, files, holding, tiles).map_err(Trouble::Refused)?;
         self.complaint = None;
         self.send(&command, &pictures).await?;
         self.gather(count, run).await
@@ -278,7 +275,8 @@ impl Session {
     /// Sends a command and the bytes that belong to it.
     async fn send(&mut self, command: &Command, pictures: &[&[u8]]) -> Result<(), Trouble> {
         let announced = command.pictures();
-        let fits = announced.iter().map(|picture| picture.size_bytes).eq(pictures.iter().map(|bytes| bytes.len() as u64));
+        let fits =
+            announced.iter().map(|picture| picture.size_bytes).eq(pictures.iter().map(|bytes| bytes.len() as u64));
         if !fits || announced.iter().any(|picture| picture.size_bytes > LARGEST_PICTURE_BYTES) {
             return Err(Trouble::Failed("a picture has not the bytes that were announced: this is a bug".to_owned()));
         }

@@ -6,6 +6,7 @@ mod cancels;
 mod crashes;
 mod kinds;
 mod loras;
+mod memory;
 mod orphans;
 mod parameters;
 mod progress;

@@ -29,6 +29,8 @@ async fn several_models_stay_in_memory_while_there_is_room_and_none_is_loaded_tw
         make(&mut studio, model).await;
     }
     assert_eq!(residents(&studio.engine), ["second", "smoke", "third"]);
+    let held_mib = studio.engine.held_mib("second").unwrap();
+    assert!((20..1000).contains(&held_mib), "{held_mib} MiB");
     let mut attempt = Attempt::new();
     studio.engine.load(&order(|_| {}), &attempt.run).await.unwrap();
     assert_eq!(attempt.steps(), [], "a load was reported");

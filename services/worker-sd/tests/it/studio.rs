@@ -99,8 +99,13 @@ pub(crate) async fn start_engine(models: &Path) -> SdEngine {
 
 /// Starts an engine that may hold so much memory.
 pub(crate) async fn start_engine_within(models: &Path, memory_mib: u64) -> SdEngine {
+    start_program_within(program(), models, memory_mib).await
+}
+
+/// Starts an engine of another program.
+pub(crate) async fn start_program_within(program: PathBuf, models: &Path, memory_mib: u64) -> SdEngine {
     let library = models::Library::open(models);
-    let settings = Settings { program: program(), threads: 1, device: String::new(), memory_mib, library };
+    let settings = Settings { program, threads: 1, device: String::new(), memory_mib, library };
     SdEngine::start(settings).await.unwrap()
 }
 

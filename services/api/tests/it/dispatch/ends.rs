@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use api::{db::NewJob, dispatch::Settings};
 use contract::{
+    cost::{Cost, Pace},
     event::JobChange,
     job::{FailureCode, JobState},
+    result::{JobResult, MemoryStep},
 };
 use queue::{Accepted, Outcome};
 
@@ -17,6 +19,7 @@ use crate::{
 
 on_both!(
     a_job_runs_and_leaves_its_result_on_record_and_nothing_in_valkey,
+    what_a_job_cost_goes_with_the_next_job_of_its_model,
     a_failed_attempt_is_repeated_after_a_pause,
     a_job_whose_attempts_all_went_wrong_is_dead_until_somebody_retries_it,
     a_job_that_kills_its_engine_twice_is_poison,
@@ -50,6 +53,38 @@ async fn a_job_runs_and_leaves_its_result_on_record_and_nothing_in_valkey(ground
     world.until_valkey_is_empty().await;
     let changes = world.changes(id).await;
     assert!(matches!(&changes[..], [JobChange::Running { .. }, JobChange::Succeeded { .. }]), "{changes:?}");
+}
+
+async fn what_a_job_cost_goes_with_the_next_job_of_its_model(ground: Ground) {
+    let world = World::new(ground).await;
+    let mut worker = world.worker("one").await;
+    let pace = Pace {
+        loading_s: Some(4.0),
+        encoding_s: 1.0,
+        step_s_per_megapixel: 2.0,
+        decoding_s_per_megapixel: 0.5,
+        storing_s_per_picture: 0.125,
+    };
+    let first = Cost {
+        device: "cpu".to_owned(),
+        megapixels: 0.25,
+        pictures: 1,
+        steps: vec![MemoryStep::VaeTiling, MemoryStep::SmallTiles],
+        peak_mib: Some(900),
+        pace: Some(pace),
+    };
+    // As large, but resident, with less memory, and slower.
+    let second =
+        Cost { peak_mib: Some(800), pace: Some(Pace { loading_s: None, encoding_s: 3.0, ..pace }), ..first.clone() };
+    let both = Cost { pace: Some(Pace { encoding_s: 2.0, ..pace }), ..first.clone() };
+    let known = [vec![], vec![first.clone()], vec![both]];
+    for (cost, known) in [Some(first), Some(second), None].into_iter().zip(known) {
+        let id = world.submit(&world.new_job("ann")).await;
+        let lease = worker.lease().await;
+        assert_eq!(lease.job.history, known);
+        let _ = lease.succeed(&JobResult { cost, ..result(vec![]) }).await.unwrap();
+        world.until(id, JobState::Succeeded).await;
+    }
 }
 
 async fn a_failed_attempt_is_repeated_after_a_pause(ground: Ground) {

@@ -147,6 +147,7 @@ async fn idle_workers_widen_the_window() {
             state: if name == "three" { WorkerState::Busy } else { WorkerState::Idle },
             job_id: None,
             resident_models: vec![],
+            residents: Vec::new(),
             started_at: world.parts.clock.now(),
             last_problem: None,
         };

@@ -1,0 +1,272 @@
+//! Chooses, before a run, how much memory it is to save, from the estimate, the budget, and what earlier runs taught.
+
+use std::collections::HashMap;
+
+use contract::{
+    cost::Cost,
+    result::{Measure, MeasureReason, MemoryStep},
+};
+use worker::{EngineError, Order};
+
+use super::{
+    estimate::{Parts, Work},
+    ladder::{self, Ladder},
+    memory::Budget,
+};
+
+/// A run of the same size may take a little more than one before it.
+const SAFETY_PERCENT: u64 = 5;
+
+/// How a run is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Plan {
+    pub(super) work: Work,
+    /// How high on the ladder.
+    pub(super) height: usize,
+    /// How high the ladder is for such a run.
+    top: usize,
+    /// What the ladder demands, and tiles if they were asked for.
+    pub(super) steps: Vec<MemoryStep>,
+    /// What to say of it in the result.
+    pub(super) measures: Vec<Measure>,
+    /// What it will hold at most.
+    pub(super) needed_mib: u64,
+}
+
+/// What earlier runs taught about memory.
+#[derive(Debug, Default)]
+pub(super) struct Lessons(HashMap<String, Lesson>);
+
+#[derive(Debug, Default)]
+struct Lesson {
+    peaks: Vec<Peak>,
+    /// Runs that were this large had to climb so high.
+    climbs: Vec<(f64, usize)>,
+}
+
+/// What a run held at most.
+#[derive(Debug, Clone, PartialEq)]
+struct Peak {
+    work: Work,
+    steps: Vec<MemoryStep>,
+    peak_mib: u64,
+}
+
+/// What decides about a plan, beside the order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Circumstances {
+    pub(super) budget: Budget,
+    pub(super) ladder: Ladder,
+    pub(super) parts: Parts,
+}
+
+impl Lessons {
+    /// Takes over what was measured of a model on such a device, if nothing is known here.
+    pub(super) fn recall(&mut self, key: &str, device: &str, history: &[Cost]) {
+        if history.is_empty() || self.0.contains_key(key) {
+            return;
+        }
+        let lesson = self.0.entry(key.to_owned()).or_default();
+        for cost in history.iter().filter(|cost| cost.device == device) {
+            let work = Work { megapixels: cost.megapixels, pictures: cost.pictures };
+            let peak = cost.peak_mib.map(|peak_mib| Peak { work, steps: cost.steps.clone(), peak_mib });
+            lesson.peaks.extend(peak);
+        }
+    }
+
+    /// Notes what a run held at most.
+    pub(super) fn note_peak(&mut self, key: &str, plan: &Plan, peak_mib: u64) {
+        let peaks = &mut self.0.entry(key.to_owned()).or_default().peaks;
+        let of_the_same = |peak: &&mut Peak| peak.work == plan.work && peak.steps == plan.steps;
+        match peaks.iter_mut().find(of_the_same) {
+            Some(known) => known.peak_mib = known.peak_mib.max(peak_mib),
+            None => peaks.push(Peak { work: plan.work, steps: plan.steps.clone(), peak_mib }),
+        }
+    }
+
+    /// Notes that memory ran out: such runs begin a step higher from now on. Returns false at the top of the ladder.
+    pub(super) fn climb(&mut self, key: &str, plan: &Plan) -> bool {
+        if plan.height >= plan.top {
+            return false;
+        }
+        self.0.entry(key.to_owned()).or_default().climbs.push((plan.work.megapixels, plan.height + 1));
+        true
+    }
+
+    /// Returns how a run is to be done, or why it cannot be done at all.
+    pub(super) fn plan(&self, key: &str, order: &Order, around: Circumstances) -> Result<Plan, EngineError> {
+        let Circumstances { budget, parts, .. } = around;
+        // An upscaler always works in small squares.
+        let ladder = if order.spec.painting().is_some() { around.ladder } else { Ladder::flat() };
+        let work = Work::of(order);
+        let lesson = self.0.get(key);
+        let learnt = lesson.map_or(0, |lesson| lesson.height_for(work));
+        let asked = order.spec.painting().and_then(|painting| painting.vae_tiling);
+        let for_size = if ladder::is_large(work.megapixels) && asked.is_none() { ladder.height_of_tiling() } else { 0 };
+        let mut height = learnt.max(for_size);
+        let steps = |height| {
+            let mut steps = ladder.steps(height).to_vec();
+            if asked == Some(true) && !steps.contains(&MemoryStep::VaeTiling) {
+                steps.insert(0, MemoryStep::VaeTiling);
+            }
+            steps
+        };
+        let expected_mib = |height| {
+            let steps = steps(height);
+            let estimate = |work| parts.needed_mib(work, &steps);
+            lesson.and_then(|lesson| lesson.corrected(work, &steps, estimate)).unwrap_or_else(|| estimate(work))
+        };
+        // What is measured lower on the ladder is no less true higher up, where nothing is measured yet.
+        let needed_mib = |height| (0..=height).map(expected_mib).min().unwrap_or(0);
+        while height < ladder.top() && needed_mib(height) > budget.comfortable_mib {
+            height += 1;
+        }
+        let needed_mib = needed_mib(height);
+        if needed_mib > budget.whole_mib {
+            return Err(EngineError::Rejected {
+                message: format!(
+                    "a picture of {:.2} megapixels by {key} needs about {needed_mib} MiB, whatever is done to save memory, \
+                     and there are {} MiB",
+                    work.megapixels, budget.whole_mib
+                ),
+                remedy: Some(
+                    "ask for a smaller picture, take a smaller or quantised model, or give the worker more memory \
+                     (ATELIER_MEMORY_MIB)"
+                        .to_owned(),
+                ),
+            });
+        }
+        let reason = |place: usize| match place {
+            _ if place < learnt => MeasureReason::OutOfMemory,
+            _ if place < for_size => MeasureReason::LargePicture,
+            _ => MeasureReason::TightMemory,
+        };
+        let taken = ladder.steps(height).iter().enumerate();
+        let unasked = taken.filter(|(_, step)| !(asked == Some(true) && **step == MemoryStep::VaeTiling));
+        let measures = unasked.map(|(place, step)| ladder::measure(*step, reason(place))).collect();
+        Ok(Plan { work, height, top: ladder.top(), steps: steps(height), measures, needed_mib })
+    }
+}
+
+impl Lesson {
+    fn height_for(&self, work: Work) -> usize {
+        let as_small = self.climbs.iter().filter(|(megapixels, _)| *megapixels <= work.megapixels);
+        as_small.map(|(_, height)| *height).max().unwrap_or(0)
+    }
+
+    /// Returns what runs like this one took: none if nothing like it was measured.
+    fn corrected(&self, work: Work, steps: &[MemoryStep], estimate: impl Fn(Work) -> u64) -> Option<u64> {
+        let of_these = || self.peaks.iter().filter(|peak| peak.steps == steps);
+        let is_as_large = |peak: &&Peak| peak.work.megapixels >= work.megapixels && peak.work.pictures >= work.pictures;
+        let with_safety = |peak_mib: u64| peak_mib + peak_mib * SAFETY_PERCENT / 100;
+        if let Some(larger) = of_these().filter(is_as_large).min_by_key(|peak| peak.peak_mib) {
+            let less_mib = estimate(larger.work).saturating_sub(estimate(work));
+            let scaled_mib = larger.peak_mib.saturating_sub(less_mib).max(estimate(work));
+            return Some(with_safety(larger.peak_mib).min(scaled_mib));
+        }
+        let nearest = of_these().max_by(|one, other| one.work.megapixels.total_cmp(&other.work.megapixels))?;
+        Some(with_safety(nearest.peak_mib) + estimate(work).saturating_sub(estimate(nearest.work)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::{engine::ModelFiles, spec::JobSpec};
+
+    use super::*;
+
+    fn order(side: u32) -> Order {
+        let spec = serde_json::json!({ "kind": "text_to_image", "prompt": "a", "width": side, "height": side });
+        let spec: JobSpec = serde_json::from_value(spec).expect("a spec");
+        Order::without_pictures(spec, side, side)
+    }
+
+    fn around(budget_mib: u64) -> Circumstances {
+        let parts = Parts::of(&ModelFiles::default());
+        Circumstances { budget: Budget::set(budget_mib), ladder: Ladder::of_device("cuda0"), parts }
+    }
+
+    fn height(lessons: &Lessons, side: u32, budget_mib: u64) -> usize {
+        lessons.plan("m", &order(side), around(budget_mib)).expect("a plan").height
+    }
+
+    #[test]
+    fn nothing_is_saved_while_there_is_room_unless_the_picture_is_large() {
+        let lessons = Lessons::default();
+        assert_eq!(height(&lessons, 1024, 100_000), 0);
+        let large = lessons.plan("m", &order(1536), around(100_000)).expect("a plan");
+        assert_eq!(large.steps, [MemoryStep::VaeTiling]);
+        assert_eq!(large.measures[0].reason, MeasureReason::LargePicture);
+    }
+
+    #[test]
+    fn a_tight_budget_is_met_by_the_first_step_that_saves_enough() {
+        let tight = Lessons::default().plan("m", &order(1024), around(4000)).expect("a plan");
+        assert_eq!(tight.steps, [MemoryStep::VaeTiling]);
+        assert_eq!(tight.measures[0].reason, MeasureReason::TightMemory);
+        assert!(tight.needed_mib <= 4000);
+    }
+
+    #[test]
+    fn what_does_not_fit_whatever_is_done_is_refused_with_numbers() {
+        let refused = Lessons::default().plan("m", &order(1024), around(100));
+        let Err(EngineError::Rejected { message, remedy: Some(_) }) = refused else { panic!("{refused:?}") };
+        assert!(message.contains("100 MiB") && message.contains("1.05 megapixels"), "{message}");
+    }
+
+    #[test]
+    fn a_picture_that_is_asked_for_in_tiles_is_decoded_in_tiles_without_a_word_about_it() {
+        let mut order = order(512);
+        order.spec.painting_mut().expect("painted").vae_tiling = Some(true);
+        let plan = Lessons::default().plan("m", &order, around(100_000)).expect("a plan");
+        assert_eq!(
+            (plan.steps.as_slice(), plan.measures.as_slice()),
+            ([MemoryStep::VaeTiling].as_slice(), [].as_slice())
+        );
+    }
+
+    #[test]
+    fn once_memory_ran_out_pictures_as_large_begin_a_step_higher_and_smaller_ones_do_not() {
+        let mut lessons = Lessons::default();
+        let plan = lessons.plan("m", &order(1024), around(100_000)).expect("a plan");
+        assert!(lessons.climb("m", &plan));
+        let higher = lessons.plan("m", &order(1024), around(100_000)).expect("a plan");
+        assert_eq!((higher.height, higher.measures[0].reason), (1, MeasureReason::OutOfMemory));
+        assert_eq!(height(&lessons, 512, 100_000), 0);
+        let top = Plan { height: plan.top, ..plan };
+        assert!(!lessons.climb("m", &top), "there is an end");
+    }
+
+    /// Returns whether a picture is made without saving anything.
+    fn fits(lessons: &Lessons, side: u32, budget_mib: u64) -> bool {
+        lessons.plan("m", &order(side), around(budget_mib)).is_ok_and(|plan| plan.height == 0)
+    }
+
+    #[test]
+    fn what_was_measured_counts_instead_of_the_estimate() {
+        let mut lessons = Lessons::default();
+        let plan = lessons.plan("m", &order(1024), around(100_000)).expect("a plan");
+        lessons.note_peak("m", &plan, 1000);
+        assert!(fits(&lessons, 1024, 1100), "it took 1000 MiB");
+        assert!(fits(&lessons, 512, 1100), "a smaller one takes no more");
+        assert!(!fits(&lessons, 1152, 1100), "a larger one takes more");
+    }
+
+    #[test]
+    fn a_fresh_worker_takes_over_what_was_measured_on_its_kind_of_device() {
+        let cost = Cost {
+            device: "cuda0".to_owned(),
+            megapixels: 1.05,
+            pictures: 1,
+            steps: Vec::new(),
+            peak_mib: Some(1000),
+            pace: None,
+        };
+        let mut lessons = Lessons::default();
+        lessons.recall("m", "cpu", std::slice::from_ref(&cost));
+        assert!(!fits(&lessons, 1024, 1100));
+        let mut lessons = Lessons::default();
+        lessons.recall("m", "cuda0", &[cost]);
+        assert!(fits(&lessons, 1024, 1100));
+    }
+}
