@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use url::Url;
 
-use crate::{cancel, clear, grid, group, inspect, keys, list, pause, place, retry, show, submit, watch};
+use crate::{cancel, capabilities, clear, grid, group, inspect, keys, list, pause, place, retry, show, submit, watch};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -36,13 +36,15 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Asks for a picture.
+    /// Asks for a picture: from words, or in another kind of job.
     Submit(Box<submit::Options>),
     /// Asks for one picture of every combination of values.
     Grid(Box<grid::Options>),
     /// Lists, shows, watches, cancels, retries and explores groups of jobs.
     #[command(subcommand)]
     Group(Box<group::Command>),
+    /// Shows what can be set in a job: bounds, choices, defaults of the model.
+    Capabilities(capabilities::Options),
     /// Shows the progress of a job until it ends.
     Watch(watch::Options),
     /// Lists jobs, the newest first.

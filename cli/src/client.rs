@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use contract::{
     JobId, KeyId,
-    asset::{AssetRef, Inspection},
+    asset::{Asset, AssetRef, Inspection},
+    capabilities::Capabilities,
     control::{ChangedJobs, ChooseQueue, ClearJobs, RetryJobs},
     job::{Attempt, Job, MoveJob},
     key::{ApiKey, CreatedKey, NewKey},
@@ -144,6 +145,17 @@ impl Client {
     pub(crate) async fn inspect_asset(&self, bytes: Vec<u8>) -> Result<Inspection, Error> {
         let form = Form::new().part("file", Part::bytes(bytes).file_name("picture"));
         self.read(self.request(Method::POST, &["api", "assets", "inspect"]).multipart(form)).await
+    }
+
+    /// Stores a picture.
+    pub(crate) async fn upload(&self, name: String, bytes: Vec<u8>) -> Result<Asset, Error> {
+        let form = Form::new().part("file", Part::bytes(bytes).file_name(name));
+        self.read(self.request(Method::POST, &["api", "assets"]).multipart(form)).await
+    }
+
+    /// Returns what can be set in jobs.
+    pub(crate) async fn load_capabilities(&self, query: &[(&str, String)]) -> Result<Capabilities, Error> {
+        self.read(self.request(Method::GET, &["api", "capabilities"]).query(query)).await
     }
 
     /// Returns the bytes of a stored file.

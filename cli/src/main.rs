@@ -1,10 +1,11 @@
-//! `atelier`: submit, watch, list, show, cancel, retry, move, pause, resume, clear, keys, doctor.
+//! `atelier`: submit, capabilities, watch, list, show, cancel, retry, move, pause, resume, clear, keys, doctor.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod arguments;
 mod axis;
 mod cancel;
+mod capabilities;
 mod clear;
 mod client;
 mod doctor;
@@ -54,6 +55,7 @@ async fn run(arguments: Arguments, output: Output) -> Result<Exit, client::Error
         Command::Submit(options) => submit::submit(&client, options, output).await,
         Command::Grid(options) => grid::grid(&client, *options, output).await,
         Command::Group(command) => group::group(&client, *command, output).await,
+        Command::Capabilities(options) => capabilities::capabilities(&client, &options, output).await,
         Command::Watch(options) => watch::watch(&client, options, output).await,
         Command::List(options) => list::list(&client, &options, output).await,
         Command::Inspect(options) => inspect::inspect(&client, options, output).await,

@@ -1,10 +1,12 @@
 //! Errors, sizes, times and jobs in words.
 
 use contract::{
+    capabilities::Field,
     job::{Failure, Job},
     problem::Problem,
     spec::JobSpec,
 };
+use serde_json::Value;
 use time::{Duration, OffsetDateTime, UtcOffset, macros::format_description};
 
 /// Returns an error with its causes.
@@ -38,8 +40,7 @@ pub(crate) fn problem(problem: &Problem) -> String {
     let fields = problem.errors.iter().filter(|field| field.detail != problem.detail);
     lines.extend(fields.map(|field| format!("  {}: {}", field.pointer.trim_start_matches('/'), field.detail)));
     for fix in &problem.fix {
-        let flags: Vec<_> =
-            fix.set.iter().map(|(name, value)| format!("--{} {value}", name.replace('_', "-"))).collect();
+        let flags: Vec<_> = fix.set.iter().flat_map(|(name, value)| as_flags(name, value)).collect();
         lines.push(format!("  try: {}", flags.join(" ")));
     }
     if problem.status >= 500 {
@@ -61,6 +62,40 @@ pub(crate) fn place(position: u64) -> String {
         _ => "th",
     };
     format!("{position}{ending} in line")
+}
+
+/// Returns the flags of `submit` that set a field.
+fn as_flags(name: &str, value: &Value) -> Vec<String> {
+    let flag = format!("--{}", name.replace('_', "-"));
+    match (name, value) {
+        ("prompt", value) => vec![value.to_string()],
+        ("loras", Value::Array(loras)) => {
+            let one = |lora: &Value| format!("--lora {}:{}", plain(&lora["name"]), lora["weight"]);
+            loras.iter().map(one).collect()
+        }
+        (_, Value::Object(fields)) => {
+            fields.iter().map(|(name, value)| format!("{flag}-{} {}", name.replace('_', "-"), plain(value))).collect()
+        }
+        _ => vec![format!("{flag} {value}")],
+    }
+}
+
+/// Returns a value of JSON as it is typed on a command line.
+pub(crate) fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Returns the bounds of a number; none without any.
+pub(crate) fn bounds(field: &Field) -> Option<String> {
+    let (least, most) = (field.minimum?, field.maximum?);
+    let step = field.step.map(|step| format!(" in steps of {step}")).unwrap_or_default();
+    let unit = field.unit.as_ref().map(|unit| format!(" {unit}")).unwrap_or_default();
+    Some(format!("{least} to {most}{step}{unit}"))
+}
+
+/// Returns a sentence as it stands in a list.
+pub(crate) fn without_stop(sentence: &str) -> String {
+    sentence.trim_end_matches('.').to_owned()
 }
 
 /// Returns why a job failed, and what to do.

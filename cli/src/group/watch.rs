@@ -59,7 +59,9 @@ pub(super) async fn until_the_end(
         bar.end();
     }
     let Some(group) = followed.transpose()? else {
-        output.note(&format!("the group goes on.\n  see it:  atelier group watch {id}\n  end it:  atelier group cancel {id}"));
+        output.note(&format!(
+            "the group goes on.\n  see it:  atelier group watch {id}\n  end it:  atelier group cancel {id}"
+        ));
         return Ok(Exit::Interrupted);
     };
     let paths = match files {
@@ -110,7 +112,8 @@ fn is_over(progress: &GroupProgress) -> bool {
 }
 
 fn line(progress: &GroupProgress) -> String {
-    let left = progress.remaining_s.map(|seconds| format!(", {} left", say::span(time::Duration::seconds_f64(seconds))));
+    let left =
+        progress.remaining_s.map(|seconds| format!(", {} left", say::span(time::Duration::seconds_f64(seconds))));
     let sheet = progress.contact_sheet.as_ref().map(|sheet| format!(", contact sheet {}", sheet.state.as_str()));
     [Some(words(progress.counts)), left, sheet].into_iter().flatten().collect()
 }

@@ -4,6 +4,7 @@
 //! So: add, never rename or re-use; a new field has `#[serde(default)]`; golden files in `tests/golden/` keep every form.
 
 pub mod asset;
+pub mod capabilities;
 pub mod control;
 pub mod cost;
 pub mod engine;

@@ -100,19 +100,11 @@ impl Library {
 
     /// Returns the checked files of a model, as absolute paths.
     pub fn resolve(&self, id: &str) -> Result<ModelFiles, Error> {
-        let models = self.scan()?;
-        let Some(found) = models.get(id) else {
-            return Err(Error::Unknown { noun: NOUN, id: id.to_owned(), nearest: nearest::to(id, models.keys()) });
-        };
-        let checked = check_id(id).and_then(|()| self.files(found));
-        checked.map(|checked| checked.files).map_err(|problem| broken(NOUN, id, problem))
+        self.check(id).map(|checked| checked.files)
     }
-
-    /// Returns what a model is built like; unknown where it is not there or cannot be used.
-    #[must_use]
-    pub fn family(&self, id: &str) -> Family {
-        let models = self.scan().unwrap_or_default();
-        models.get(id).and_then(|found| self.files(found).ok()).map_or(Family::Unknown, |checked| checked.family)
+    /// Returns what a model is built like, if it can be used.
+    pub fn load_family(&self, id: &str) -> Result<Family, Error> {
+        self.check(id).map(|checked| checked.family)
     }
 
     /// Returns every LoRA, by id. Those that cannot be used say why.
@@ -143,6 +135,14 @@ impl Library {
     /// Returns the checked files of all embeddings that can be used, by id.
     pub fn embeddings(&self) -> Result<Vec<AddOnFile>, Error> {
         self.embeddings.usable()
+    }
+
+    fn check(&self, id: &str) -> Result<files::Checked, Error> {
+        let models = self.scan()?;
+        let Some(found) = models.get(id) else {
+            return Err(Error::Unknown { noun: NOUN, id: id.to_owned(), nearest: nearest::to(id, models.keys()) });
+        };
+        check_id(id).and_then(|()| self.files(found)).map_err(|problem| broken(NOUN, id, problem))
     }
 
     fn scan(&self) -> Result<scan::Models, Error> {

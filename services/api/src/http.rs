@@ -7,6 +7,7 @@ mod a1111;
 pub(crate) mod access;
 mod assets;
 mod body;
+mod capabilities;
 mod compat;
 pub(crate) mod connections;
 mod cross_origin;
@@ -133,6 +134,10 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(assets::inspect::inspect_asset))
         .routes(routes!(assets::download::download_asset, assets::download::look_at_asset))
         .routes(routes!(models::list_models))
+        .routes(routes!(models::list_loras))
+        .routes(routes!(models::list_upscalers))
+        .routes(routes!(models::list_embeddings))
+        .routes(routes!(capabilities::load_capabilities))
         .routes(routes!(workers::list_workers))
         .routes(routes!(pause::list_queues))
         .routes(routes!(pause::pause_queue))

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use contract::model::{Family, Model, ModelFormat};
+use contract::model::{AddOn, Family, Model, ModelFormat};
 use models::Library;
 
 use crate::config::{Config, EngineName};
@@ -17,6 +17,13 @@ pub(crate) struct Models {
     folder: PathBuf,
     default: String,
     is_scripted: bool,
+}
+
+/// The model of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) id: String,
+    pub(crate) family: Family,
 }
 
 /// Why a job gets no model.
@@ -45,8 +52,7 @@ impl Models {
 
     /// Lists all models, by id.
     pub(crate) async fn list(&self) -> Result<Vec<Model>, Error> {
-        let library = self.library.clone();
-        let mut models = tokio::task::spawn_blocking(move || library.list()).await.map_err(Error::Broken)??;
+        let mut models = self.look(Library::list).await?;
         if self.is_scripted {
             let id = SCRIPTED.to_owned();
             let family = Family::Unknown;
@@ -55,22 +61,45 @@ impl Models {
         Ok(models)
     }
 
+    /// Lists all LoRAs, by id.
+    pub(crate) async fn list_loras(&self) -> Result<Vec<AddOn>, Error> {
+        self.look(Library::list_loras).await
+    }
+
+    /// Lists all upscalers, by id.
+    pub(crate) async fn list_upscalers(&self) -> Result<Vec<AddOn>, Error> {
+        self.look(Library::list_upscalers).await
+    }
+
+    /// Lists all embeddings, by id.
+    pub(crate) async fn list_embeddings(&self) -> Result<Vec<AddOn>, Error> {
+        self.look(Library::list_embeddings).await
+    }
+
+    /// Looks at the files of the models, away from the threads that answer clients.
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        at: impl FnOnce(&Library) -> Result<T, models::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let library = self.library.clone();
+        Ok(tokio::task::spawn_blocking(move || at(&library)).await.map_err(Error::Broken)??)
+    }
+
     /// Returns the model for a job that asks for this one, or for none in particular.
-    pub(crate) async fn choose(&self, asked: Option<&str>) -> Result<String, Error> {
+    pub(crate) async fn choose(&self, asked: Option<&str>) -> Result<Chosen, Error> {
         let id = match asked.filter(|id| !id.is_empty()) {
             Some(id) => id.to_owned(),
             None if !self.default.is_empty() => self.default.clone(),
             None if self.is_scripted => SCRIPTED.to_owned(),
             None => {
                 let usable = self.list().await?.into_iter().find(|model| model.problem.is_none());
-                return usable.map(|model| model.id).ok_or_else(|| Error::NoModel(self.folder.join("checkpoints")));
+                let none = || Error::NoModel(self.folder.join("checkpoints"));
+                return usable.map(|model| Chosen { id: model.id, family: model.family }).ok_or_else(none);
             }
         };
         if self.is_scripted && id == SCRIPTED {
-            return Ok(id);
+            return Ok(Chosen { id, family: Family::Unknown });
         }
-        let library = self.library.clone();
-        let resolve = move || library.resolve(&id).map(|_| id);
-        Ok(tokio::task::spawn_blocking(resolve).await.map_err(Error::Broken)??)
+        self.look(move |library| library.load_family(&id).map(|family| Chosen { id, family })).await
     }
 }

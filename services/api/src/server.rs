@@ -65,8 +65,10 @@ impl Server {
             queue: queue.clone(),
             dispatch: dispatch.clone(),
             models: models.clone(),
+            assets: assets.clone(),
             clock: clock.clone(),
             stop: stop.clone(),
+            max_picture_pixels: config.max_picture_pixels,
             max_attempts: config.max_attempts,
             queue_limit: config.queue_limit,
         };

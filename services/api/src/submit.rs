@@ -1,15 +1,21 @@
 //! Takes a job in: completes what was asked for, puts it on record once, and waits for its end where somebody waits.
 
+mod asked;
+mod complete;
 pub(crate) mod group;
+mod names;
+mod pictures;
+mod sizes;
+mod wrong;
 
 use std::time::Duration;
 
+use assets::AssetStore;
 use chassis::{clock::Clock, telemetry::current_traceparent};
 use contract::{
-    AssetId, JobId,
+    JobId,
     event::JobChange,
     job::{Job, Priority},
-    spec::JobSpec,
 };
 use queue::Queue;
 use tokio::{
@@ -18,6 +24,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
+
+pub(crate) use asked::{Asked, InlinePicture};
+pub(crate) use wrong::{Wrong, unknown};
 
 use crate::{
     db::{self, Db, NewJob, Submitted},
@@ -37,8 +46,10 @@ pub(crate) struct Reception {
     pub(crate) queue: Queue,
     pub(crate) dispatch: Dispatch,
     pub(crate) models: Models,
+    pub(crate) assets: AssetStore,
     pub(crate) clock: Clock,
     pub(crate) stop: CancellationToken,
+    pub(crate) max_picture_pixels: u64,
     pub(crate) max_attempts: u32,
     pub(crate) queue_limit: u64,
 }
@@ -48,7 +59,7 @@ pub(crate) struct Reception {
 pub(crate) struct Request {
     /// The client's choice, if it has made one.
     pub(crate) id: Option<JobId>,
-    pub(crate) spec: JobSpec,
+    pub(crate) asked: Asked,
     pub(crate) priority: Priority,
     pub(crate) owner: String,
     pub(crate) idempotency_key: Option<String>,
@@ -63,8 +74,12 @@ pub(crate) enum Error {
     Model(#[from] models::Error),
     #[error("the id or idempotency key belongs to another request")]
     Mismatch,
-    #[error("there is no asset {id}")]
-    UnknownAsset { pointer: String, id: AssetId },
+    #[error("fields are wrong")]
+    Wrong(Vec<Wrong>),
+    #[error(transparent)]
+    Store(#[from] assets::Error),
+    #[error("could not fill in what the client left out: this is a bug")]
+    Complete(#[source] serde_json::Error),
     #[error("{0} jobs are open, which is the limit of this server")]
     QueueFull(u64),
     #[error("could not write the request as JSON: this is a bug")]
@@ -74,18 +89,20 @@ pub(crate) enum Error {
 impl Reception {
     /// Takes a job in. The same request again finds the first job.
     pub(crate) async fn submit(&self, request: Request) -> Result<Job, Error> {
-        let Request { id, mut spec, priority, owner, idempotency_key } = request;
+        let Request { id, mut asked, priority, owner, idempotency_key } = request;
         // What the client wrote counts, not what is filled in below.
-        let asked = serde_json::to_vec(&(&spec, priority)).map_err(Error::Encode)?;
-        let body_hash = blake3::hash(&asked).to_hex().to_string();
+        let text = serde_json::to_vec(&(&asked.spec, priority)).map_err(Error::Encode)?;
+        let body_hash = blake3::hash(&text).to_hex().to_string();
         if let Some(job) = self.find_repeated(id, &owner, idempotency_key.as_deref(), &body_hash).await? {
             return Ok(job);
         }
         if self.db.count_open().await? >= self.queue_limit {
             return Err(Error::QueueFull(self.queue_limit));
         }
-        self.check_inputs(&spec).await?;
-        self.complete(&mut spec).await?;
+        let (sizes, pictures) = self.find_pictures(&mut asked).await?;
+        let mut spec = self.complete(asked.spec, asked.written, &sizes).await?;
+        // Nothing is stored before everything is found right.
+        self.store_pictures(&mut spec, pictures, &owner).await?;
         let new = NewJob {
             id: id.unwrap_or_else(JobId::new),
             spec,
@@ -148,25 +165,6 @@ impl Reception {
             Some(Submitted::New(job) | Submitted::Same(job)) => Ok(Some(job)),
             Some(Submitted::Mismatch) => Err(Error::Mismatch),
         }
-    }
-
-    /// Fills in what the client left to us.
-    async fn complete(&self, spec: &mut JobSpec) -> Result<(), Error> {
-        if let Some(painting) = spec.painting_mut() {
-            painting.model = Some(self.models.choose(painting.model.as_deref()).await?);
-            painting.seed.get_or_insert_with(|| fastrand::u32(..));
-        }
-        Ok(())
-    }
-
-    /// Makes sure that the assets are there which the job takes.
-    async fn check_inputs(&self, spec: &JobSpec) -> Result<(), Error> {
-        for (pointer, id) in spec.inputs() {
-            if self.db.find_asset(id).await?.is_none() {
-                return Err(Error::UnknownAsset { pointer, id });
-            }
-        }
-        Ok(())
     }
 
     /// Tells those who watch. The job is safe in SQL whether they hear of it or not.

@@ -75,7 +75,7 @@ fn true_files_are_told_apart() {
     let folder = Folder::new();
     testkit::tiny_models::write_sd(folder.path()).unwrap();
     let library = folder.library();
-    assert_eq!(library.family("smoke"), Family::Flux2);
+    assert_eq!(library.load_family("smoke").unwrap(), Family::Flux2);
     assert_eq!(library.list().unwrap()[0].family, Family::Flux2);
     for (name, found) in [
         ("tiny-lora", library.resolve_lora("tiny-lora")),

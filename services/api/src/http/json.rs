@@ -1,6 +1,9 @@
 //! Reads JSON more strictly than serde_json does: no key twice, no deep nesting, nothing after the end.
 
-use std::fmt;
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+};
 
 use serde::{
     Deserialize, Deserializer,
@@ -10,12 +13,30 @@ use serde_json::{Map, Number, Value};
 
 /// How deep lists and objects may nest. No request of ours needs more than a few levels.
 const MAX_DEPTH: usize = 32;
+/// How many values there may be. Each takes far more memory than text: a body of pictures may be large, and of zeros not.
+const MAX_VALUES: usize = 1_000_000;
+/// How long the pointer to a mistake may become.
+const MOST_PLACE_BYTES: usize = 200;
 
-/// Returns the value that the whole text is, or a sentence that says where it stops being JSON.
-pub(crate) fn parse(text: &[u8]) -> Result<Value, String> {
+/// Why a text is not the JSON that we read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    /// The field at which it stops being JSON, as a pointer; empty if it is no field's.
+    pub(crate) pointer: String,
+    pub(crate) detail: String,
+}
+
+/// Returns the value that the whole text is, or where it stops being JSON.
+pub(crate) fn parse(text: &[u8]) -> Result<Value, Malformed> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = Strict { depth: 0 }.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
-    value.map_err(|error| format!("the body is not the JSON that we read: {error}"))
+    let (left, place) = (Cell::new(MAX_VALUES), RefCell::default());
+    let value = Strict { depth: 0, left: &left, place: &place }
+        .deserialize(&mut deserializer)
+        .and_then(|value| deserializer.end().map(|()| value));
+    value.map_err(|error| Malformed {
+        pointer: place.take(),
+        detail: format!("the body is not the JSON that we read: {error}"),
+    })
 }
 
 /// Turns whole numbers that are written as `512.0` or `5.12e2` into whole numbers, because serde tells them apart and JSON does not.
@@ -40,27 +61,43 @@ fn as_whole(number: f64) -> Option<Number> {
 
 /// Reads one value at this depth.
 #[derive(Clone, Copy)]
-struct Strict {
+struct Strict<'a> {
     depth: usize,
+    /// How many values may still come.
+    left: &'a Cell<usize>,
+    /// Where it went wrong, once it has.
+    place: &'a RefCell<String>,
 }
 
-impl Strict {
+impl Strict<'_> {
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
         if self.depth == MAX_DEPTH {
             return Err(E::custom(format_args!("lists and objects are nested more than {MAX_DEPTH} deep")));
         }
-        Ok(Self { depth: self.depth + 1 })
+        Ok(Self { depth: self.depth + 1, ..self })
+    }
+
+    /// Adds to the place where it went wrong, from the inside out. Of what nests without an end, the end is enough.
+    fn note(self, name: &str) {
+        let mut place = self.place.borrow_mut();
+        if place.len() < MOST_PLACE_BYTES {
+            *place = format!("/{}{place}", shortened(name).replace('~', "~0").replace('/', "~1"));
+        }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match self.left.get().checked_sub(1) {
+            Some(left) => self.left.set(left),
+            None => return Err(de::Error::custom(format_args!("there are more than {MAX_VALUES} values"))),
+        }
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,7 +128,7 @@ impl<'de> Visitor<'de> for Strict {
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let deeper = self.deeper()?;
         let mut list = Vec::new();
-        while let Some(item) = access.next_element_seed(deeper)? {
+        while let Some(item) = access.next_element_seed(deeper).inspect_err(|_| self.note(&list.len().to_string()))? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -104,7 +141,7 @@ impl<'de> Visitor<'de> for Strict {
             if map.contains_key(&key) {
                 return Err(de::Error::custom(format_args!("the key {:?} stands there twice", shortened(&key))));
             }
-            let value = access.next_value_seed(deeper)?;
+            let value = access.next_value_seed(deeper).inspect_err(|_| self.note(&key))?;
             map.insert(key, value);
         }
         Ok(Value::Object(map))
@@ -156,6 +193,22 @@ mod tests {
         for text in texts {
             assert!(parse(text).is_err(), "{}", String::from_utf8_lossy(&text[..text.len().min(40)]));
         }
+    }
+
+    #[test]
+    fn the_field_is_named_at_which_a_text_stops_being_json() {
+        for (text, pointer) in
+            [(r#"{"width":NaN}"#, "/width"), (r#"{"a":{"b":[1,1e999]}}"#, "/a/b/1"), ("{\"x\":1} {}", ""), ("", "")]
+        {
+            assert_eq!(parse(text.as_bytes()).unwrap_err().pointer, pointer, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_millions_is_refused_before_it_fills_the_memory() {
+        let text = format!("[{}0]", "0,".repeat(MAX_VALUES));
+        assert!(parse(text.as_bytes()).unwrap_err().detail.contains("more than 1000000 values"));
+        assert!(parse(&text.as_bytes()[..20]).is_err());
     }
 
     #[test]

@@ -1,16 +1,44 @@
-//! The models that jobs can name.
+//! The models that jobs can name, and what adds to them.
 
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use contract::{model::Model, page::Page};
+use contract::{
+    model::{AddOn, Model},
+    page::Page,
+};
 
 use super::{Api, jobs::whole, problem::Error};
+use crate::models;
 
 /// Lists the models, by id. Those that cannot be used say why.
 #[utoipa::path(get, path = "/api/models", tag = "models",
     responses((status = 200, description = "All of them.", body = Page<Model>)))]
 pub(crate) async fn list_models(State(api): State<Arc<Api>>) -> Result<Json<Page<Model>>, Error> {
-    let models = api.models.list().await;
-    models.map(|models| Json(whole(models))).map_err(|error| Error::unavailable("the folder of the models", error))
+    answer(api.models.list().await)
+}
+
+/// Lists the LoRAs, by id. Those that cannot be used say why.
+#[utoipa::path(get, path = "/api/loras", tag = "models",
+    responses((status = 200, description = "All of them.", body = Page<AddOn>)))]
+pub(crate) async fn list_loras(State(api): State<Arc<Api>>) -> Result<Json<Page<AddOn>>, Error> {
+    answer(api.models.list_loras().await)
+}
+
+/// Lists the upscalers, by id. Those that cannot be used say why.
+#[utoipa::path(get, path = "/api/upscalers", tag = "models",
+    responses((status = 200, description = "All of them.", body = Page<AddOn>)))]
+pub(crate) async fn list_upscalers(State(api): State<Arc<Api>>) -> Result<Json<Page<AddOn>>, Error> {
+    answer(api.models.list_upscalers().await)
+}
+
+/// Lists the embeddings, by id, which is also the word that calls one in a prompt. Those that cannot be used say why.
+#[utoipa::path(get, path = "/api/embeddings", tag = "models",
+    responses((status = 200, description = "All of them.", body = Page<AddOn>)))]
+pub(crate) async fn list_embeddings(State(api): State<Arc<Api>>) -> Result<Json<Page<AddOn>>, Error> {
+    answer(api.models.list_embeddings().await)
+}
+
+fn answer<T>(listed: Result<Vec<T>, models::Error>) -> Result<Json<Page<T>>, Error> {
+    listed.map(|all| Json(whole(all))).map_err(|error| Error::unavailable("the folder of the models", error))
 }

@@ -1,6 +1,7 @@
 //! Checks bodies against the schemas of the API document, so that what is documented is what is enforced.
 
 mod nearest;
+mod pictures;
 mod words;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 pub(crate) use nearest::nearest;
 
 use super::{json, problem::Error};
+use crate::submit::Asked;
 
 /// The compiled schemas of every body that a route takes.
 pub(crate) struct Schemas(HashMap<String, Schema>);
@@ -42,13 +44,13 @@ impl Schemas {
 
     /// Reads a body of this type; a problem names everything that is wrong with it at once.
     pub(crate) fn read<T: DeserializeOwned>(&self, name: &str, body: &[u8]) -> Result<T, Error> {
-        let value = json::parse(body).map_err(|detail| Error::new(ProblemCode::MalformedRequest, detail))?;
-        self.check(name, value)
+        let value = parse(body)?;
+        typed(self.check(name, value, Vec::new())?)
     }
 
     /// Reads a whole job, whose `kind` decides which other fields there are.
-    pub(crate) fn read_job(&self, body: &[u8]) -> Result<JobSpec, Error> {
-        let mut value = json::parse(body).map_err(|detail| Error::new(ProblemCode::MalformedRequest, detail))?;
+    pub(crate) fn read_job(&self, body: &[u8]) -> Result<Asked, Error> {
+        let mut value = parse(body)?;
         let kinds = JobKind::ALL.iter().map(|kind| kind.as_str());
         let listed = kinds.clone().collect::<Vec<_>>().join(", ");
         let Some(fields) = value.as_object_mut() else {
@@ -65,32 +67,37 @@ impl Schemas {
                 None => error,
             });
         };
-        self.check_spec(kind, value)
+        self.ask(kind, value)
     }
 
     /// Reads the fields of a job of this kind.
-    pub(crate) fn read_spec(&self, kind: JobKind, body: &[u8]) -> Result<JobSpec, Error> {
-        let value = json::parse(body).map_err(|detail| Error::new(ProblemCode::MalformedRequest, detail))?;
-        self.check_spec(kind, value)
+    pub(crate) fn read_spec(&self, kind: JobKind, body: &[u8]) -> Result<Asked, Error> {
+        let value = parse(body)?;
+        self.ask(kind, value)
     }
 
-    fn check_spec(&self, kind: JobKind, fields: Value) -> Result<JobSpec, Error> {
+    /// Checks the fields of a job of this kind. Pictures among them, as `data:` URLs, are taken out.
+    pub(crate) fn ask(&self, kind: JobKind, mut fields: Value) -> Result<Asked, Error> {
+        let (pictures, errors) = pictures::take_out(&mut fields);
         let name = schema_of(kind);
-        match kind {
-            JobKind::TextToImage => self.check(name, fields).map(JobSpec::TextToImage),
-            JobKind::ImageToImage => self.check(name, fields).map(JobSpec::ImageToImage),
-            JobKind::Inpaint => self.check(name, fields).map(JobSpec::Inpaint),
-            JobKind::ImageEdit => self.check(name, fields).map(JobSpec::ImageEdit),
-            JobKind::Upscale => self.check(name, fields).map(JobSpec::Upscale),
-            JobKind::ContactSheet => self.check(name, fields).map(JobSpec::ContactSheet),
-        }
+        let fields = self.check(name, fields, errors)?;
+        let written = fields.as_object().cloned().unwrap_or_default();
+        let spec = match kind {
+            JobKind::TextToImage => typed(fields).map(JobSpec::TextToImage),
+            JobKind::ImageToImage => typed(fields).map(JobSpec::ImageToImage),
+            JobKind::Inpaint => typed(fields).map(JobSpec::Inpaint),
+            JobKind::ImageEdit => typed(fields).map(JobSpec::ImageEdit),
+            JobKind::Upscale => typed(fields).map(JobSpec::Upscale),
+            JobKind::ContactSheet => typed(fields).map(JobSpec::ContactSheet),
+        }?;
+        Ok(Asked { spec, written: Some(written), pictures })
     }
 
-    fn check<T: DeserializeOwned>(&self, name: &str, mut value: Value) -> Result<T, Error> {
+    /// Checks a value; what is wrong beyond its schema is named together with what the schema finds.
+    fn check(&self, name: &str, mut value: Value, mut errors: Vec<FieldError>) -> Result<Value, Error> {
         let Some(schema) = self.0.get(name) else {
             return Err(Error::internal(anyhow::anyhow!("there is no schema {name}: this is a bug")));
         };
-        let mut errors = Vec::new();
         find_nul("", &value, &mut errors);
         let (wrong, fix) = words::explain(&schema.rules, schema.validator.iter_errors(&value));
         errors.extend(wrong);
@@ -98,11 +105,23 @@ impl Schemas {
             return Err(Error::invalid(errors, fix));
         }
         json::unify_numbers(&mut value);
-        serde_path_to_error::deserialize(value).map_err(|error| {
-            let pointer = error.path().iter().map(|segment| format!("/{segment}")).collect::<String>();
-            Error::invalid_field(pointer, error.inner().to_string())
-        })
+        Ok(value)
     }
+}
+
+/// Reads the JSON of a body.
+fn parse(body: &[u8]) -> Result<Value, Error> {
+    json::parse(body).map_err(|json::Malformed { pointer, detail }| {
+        let error = Error::new(ProblemCode::MalformedRequest, detail);
+        if pointer.is_empty() { error } else { error.at(&pointer) }
+    })
+}
+
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let pointer = error.path().iter().map(|segment| format!("/{segment}")).collect::<String>();
+        Error::invalid_field(pointer, error.inner().to_string())
+    })
 }
 
 /// Finds texts with the one character that JSON can say and PostgreSQL cannot hold.

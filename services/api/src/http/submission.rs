@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json,
-    body::Body,
+    body::{Body, Bytes},
     extract::{RawPathParams, RawQuery, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -12,9 +12,10 @@ use axum::{
 use contract::{
     JobId,
     job::{Job, Priority},
-    problem::{Problem, ProblemCode},
+    problem::{FieldError, Problem, ProblemCode},
     spec::{JobKind, JobSpec, TextToImage},
 };
+use tokio::task::spawn_blocking;
 
 use super::{
     Api, access::Caller, body::read_json, id::Id, jobs::job_path, json::shortened, problem::Error, query::Query,
@@ -67,9 +68,10 @@ pub(crate) async fn submit_job(
     let Ok(kind) = kind.parse::<JobKind>() else { return Err(unknown_kind(kind)) };
     let priority = read_priority(query.as_deref())?;
     let idempotency_key = idempotency_key(&headers)?;
-    let body = read_json(&headers, body, api.config.max_body_bytes).await?;
-    let spec = api.schemas.read_spec(kind, &body)?;
-    let request = submit::Request { id: None, spec, priority, owner: caller.owner, idempotency_key };
+    let limit_bytes = if takes_pictures(kind) { most_bytes(&api) } else { api.config.max_body_bytes };
+    let body = read_json(&headers, body, limit_bytes).await?;
+    let asked = beside(&api, body, move |api, body| api.schemas.read_spec(kind, body)).await?;
+    let request = submit::Request { id: None, asked, priority, owner: caller.owner, idempotency_key };
     submit(&api, request, &headers).await
 }
 
@@ -102,10 +104,33 @@ pub(crate) async fn put_job(
     body: Body,
 ) -> Result<Response, Error> {
     let priority = read_priority(query.as_deref())?;
-    let body = read_json(&headers, body, api.config.max_body_bytes).await?;
-    let spec = api.schemas.read_job(&body)?;
-    let request = submit::Request { id: Some(id), spec, priority, owner: caller.owner, idempotency_key: None };
+    let body = read_json(&headers, body, most_bytes(&api)).await?;
+    let asked = beside(&api, body, |api, body| api.schemas.read_job(body)).await?;
+    let request = submit::Request { id: Some(id), asked, priority, owner: caller.owner, idempotency_key: None };
     submit(&api, request, &headers).await
+}
+
+/// Returns how large a body with pictures in base64 may be.
+pub(crate) fn most_bytes(api: &Api) -> usize {
+    (api.config.max_upload_bytes / 3 * 4).saturating_add(api.config.max_body_bytes)
+}
+
+/// Returns whether jobs of this kind begin with pictures, which may come within the request.
+fn takes_pictures(kind: JobKind) -> bool {
+    kind != JobKind::TextToImage
+}
+
+/// Reads a body here, or beside the threads that answer clients where that takes long.
+pub(crate) async fn beside<T: Send + 'static>(
+    api: &Arc<Api>,
+    body: Bytes,
+    read: impl FnOnce(&Api, &[u8]) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    if body.len() <= api.config.max_body_bytes {
+        return read(api, &body);
+    }
+    let api = Arc::clone(api);
+    spawn_blocking(move || read(&api, &body)).await.map_err(Error::internal)?
 }
 
 /// Takes a job in, and waits for its end where the client wants that.
@@ -179,10 +204,12 @@ pub(crate) fn refused(error: submit::Error, has_own_id: bool) -> Error {
     match error {
         submit::Error::Db(error) => error.into(),
         submit::Error::Model(error) => unusable_model(error),
-        submit::Error::UnknownAsset { pointer, id } => Error::invalid_field(
-            pointer,
-            format!("there is no asset {id}: upload the picture with POST /api/assets first"),
-        ),
+        submit::Error::Store(error) => error.into(),
+        submit::Error::Wrong(wrong) => {
+            let fix = wrong.iter().filter_map(|wrong| wrong.fix.clone()).collect();
+            let errors = wrong.into_iter().map(|wrong| FieldError { pointer: wrong.pointer, detail: wrong.detail });
+            Error::invalid(errors.collect(), fix)
+        }
         submit::Error::Mismatch if has_own_id => Error::conflict("another job has this id; choose a new one"),
         submit::Error::Mismatch => Error::new(
             ProblemCode::IdempotencyMismatch,
@@ -194,21 +221,22 @@ pub(crate) fn refused(error: submit::Error, has_own_id: bool) -> Error {
                 format!("{limit} jobs are open, which is the limit of this server; try again when some have ended");
             Error::new(ProblemCode::QueueFull, detail).retry_after()
         }
-        error @ submit::Error::Encode(_) => Error::internal(error),
+        error @ (submit::Error::Encode(_) | submit::Error::Complete(_)) => Error::internal(error),
     }
 }
 
 /// Says why a model cannot be used, and which ones look like it.
-pub(super) fn unusable_model(error: models::Error) -> Error {
-    let refuse = |detail: String| Error::new(ProblemCode::UnknownModel, detail).at("/model");
+pub(crate) fn unusable_model(error: models::Error) -> Error {
+    unusable_model_at(error, "/model")
+}
+
+/// Says the same of a field or parameter of another name.
+pub(crate) fn unusable_model_at(error: models::Error, pointer: &str) -> Error {
+    let refuse = |detail: String| Error::new(ProblemCode::UnknownModel, detail).at(pointer);
     match error {
         models::Error::NoModel(_) => refuse(error.to_string()),
         models::Error::Library(::models::Error::Unknown { id, nearest, .. }) => {
-            let hint = match nearest.as_slice() {
-                [] => "GET /api/models lists those that there are".to_owned(),
-                near => format!("did you mean {}?", near.join(" or ")),
-            };
-            let refusal = refuse(format!("there is no model {:?}; {hint}", shortened(&id)));
+            let refusal = refuse(submit::unknown("model", &id, &nearest, "/api/models"));
             nearest.into_iter().fold(refusal, |refusal, near| refusal.fix("model", near))
         }
         models::Error::Library(::models::Error::Broken { id, problem, remedy, .. }) => {

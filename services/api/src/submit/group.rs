@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::{ANNOUNCE_WITHIN, Error, Reception};
+use super::{ANNOUNCE_WITHIN, Asked, Error, Reception};
 use crate::db::{self, Membership, NewJob, SubmittedGroup};
 
 /// After so many cells that cannot be taken in, the others are not looked at: they are wrong in the same ways.
@@ -28,7 +28,7 @@ pub(crate) struct GroupRequest {
     pub(crate) base: Map<String, Value>,
     pub(crate) axes: Vec<GroupAxis>,
     /// The cells, in their order.
-    pub(crate) cells: Vec<JobSpec>,
+    pub(crate) cells: Vec<Asked>,
     pub(crate) parent: Option<ParentCell>,
     pub(crate) owner: String,
     pub(crate) idempotency_key: Option<String>,
@@ -54,7 +54,7 @@ impl From<db::Error> for GroupError {
 impl Reception {
     /// Takes a group in with all its cells, or refuses it and leaves nothing. The same request again finds the first group.
     pub(crate) async fn submit_group(&self, request: GroupRequest) -> Result<GroupId, GroupError> {
-        let GroupRequest { id, asked, base, axes, mut cells, parent, owner, idempotency_key } = request;
+        let GroupRequest { id, asked, base, axes, cells, parent, owner, idempotency_key } = request;
         let written = serde_json::to_vec(&("group", &asked, parent)).map_err(Error::Encode)?;
         let body_hash = blake3::hash(&written).to_hex().to_string();
         let key = idempotency_key.as_deref();
@@ -68,7 +68,7 @@ impl Reception {
         if cells.len() as u64 > room {
             return Err(Error::QueueFull(self.queue_limit).into());
         }
-        self.complete_all(&mut cells).await?;
+        let cells = self.complete_all(cells, &owner).await?;
         let id = id.unwrap_or_else(GroupId::new);
         let (now, traceparent) = (self.clock.now(), current_traceparent());
         let cells = (0..).zip(cells).map(|(cell, spec)| NewJob {
@@ -110,15 +110,15 @@ impl Reception {
     }
 
     /// Checks and completes every cell as if it were submitted alone.
-    async fn complete_all(&self, cells: &mut [JobSpec]) -> Result<(), GroupError> {
-        let mut refused = Vec::new();
-        for (cell, spec) in cells.iter_mut().enumerate() {
+    async fn complete_all(&self, cells: Vec<Asked>, owner: &str) -> Result<Vec<JobSpec>, GroupError> {
+        let (mut refused, mut complete) = (Vec::new(), Vec::with_capacity(cells.len()));
+        for (cell, mut asked) in cells.into_iter().enumerate() {
             let completed = async {
-                self.check_inputs(spec).await?;
-                self.complete(spec).await
+                let (sizes, pictures) = self.find_pictures(&mut asked).await?;
+                Ok((self.complete(asked.spec, asked.written, &sizes).await?, pictures))
             };
             match completed.await {
-                Ok(()) => {}
+                Ok(whole) => complete.push(whole),
                 Err(error @ Error::Db(_)) => return Err(error.into()),
                 Err(error) => refused.push((cell, error)),
             }
@@ -126,7 +126,15 @@ impl Reception {
                 break;
             }
         }
-        if refused.is_empty() { Ok(()) } else { Err(GroupError::Cells(refused)) }
+        if !refused.is_empty() {
+            return Err(GroupError::Cells(refused));
+        }
+        let mut specs = Vec::with_capacity(complete.len());
+        for (mut spec, pictures) in complete {
+            self.store_pictures(&mut spec, pictures, owner).await?;
+            specs.push(spec);
+        }
+        Ok(specs)
     }
 
     /// Tells those who watch that the cells wait.

@@ -3,12 +3,15 @@
 mod a1111;
 mod assets;
 mod bad_input;
+mod capabilities;
 mod connections;
+mod described;
 mod ended;
 mod events;
 mod forms;
 mod groups;
 mod house;
+mod inline_pictures;
 mod inspections;
 mod keys;
 mod lists;

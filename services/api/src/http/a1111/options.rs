@@ -21,7 +21,7 @@ pub(crate) async fn show(State(api): State<Arc<Api>>) -> Result<Json<Value>, Err
     let model = match chosen_model(&api).await? {
         Some(model) => model,
         // Without any model there is still something to say.
-        None => api.models.choose(None).await.unwrap_or_default(),
+        None => api.models.choose(None).await.map(|chosen| chosen.id).unwrap_or_default(),
     };
     Ok(Json(json!({
         "sd_model_checkpoint": model,
@@ -70,5 +70,5 @@ pub(super) async fn model_of(api: &Api, title: &str) -> Result<String, Error> {
             format!("there is no model {:?}; GET /sdapi/v1/sd-models lists those that there are", shortened(title));
         Error::new(ProblemCode::UnknownModel, detail).at("/sd_model_checkpoint")
     })?;
-    api.models.choose(Some(id)).await.map_err(unusable_model)
+    api.models.choose(Some(id)).await.map(|chosen| chosen.id).map_err(unusable_model)
 }

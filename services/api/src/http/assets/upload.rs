@@ -24,14 +24,12 @@ use contract::{
 };
 use tokio::time::timeout;
 
-use crate::{
-    db::NewAsset,
-    http::{
-        Api,
-        access::Caller,
-        body::{PATIENCE, is_json, media_type, read_json, too_large},
-        problem::Error,
-    },
+use crate::http::{
+    Api,
+    access::Caller,
+    body::{PATIENCE, is_json, media_type, read_json, too_large},
+    problem::Error,
+    submission::refused,
 };
 
 /// The name of the one field of the form.
@@ -78,14 +76,10 @@ pub(crate) async fn upload_asset(
         return Err(Error::new(ProblemCode::UnsupportedMediaType, detail));
     };
     // Nothing is stored before it is known what it is.
-    let checked = api.assets.check_picture(bytes.clone(), limits(&api)).await;
-    let picture =
-        checked.map_err(|error| Error::invalid_field("/data", format!("{:#}", anyhow::Error::from(error))))?;
-    let file = api.assets.put(picture.media_type, bytes).await?;
-    let new = NewAsset { file, job_id: None, parents: Vec::new(), owner: caller.owner, created_at: api.clock.now() };
-    api.db.insert_asset(&new).await?;
-    let location = format!("/api/assets/{}", new.file.id);
-    let asset = Asset { file: new.file, job_id: None, parents: Vec::new(), created_at: new.created_at };
+    let picture = api.reception.examine(bytes.clone()).await.map_err(|detail| Error::invalid_field("/data", detail))?;
+    let stored = api.reception.store_picture(picture.media_type, bytes, &caller.owner).await;
+    let asset = stored.map_err(|error| refused(error, false))?;
+    let location = format!("/api/assets/{}", asset.file.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(asset)).into_response())
 }
 
@@ -110,18 +104,22 @@ pub(super) async fn read_body(api: &Api, request: Request) -> Result<Bytes, Erro
 /// Returns the bytes of base64, or of a `data:` URL.
 pub(super) fn decode(api: &Api, data: &str) -> Result<Bytes, Error> {
     let most_bytes = api.config.max_upload_bytes;
-    let base64 = match data.strip_prefix("data:") {
-        Some(url) => url.split_once(";base64,").map(|(_, base64)| base64),
-        None => Some(data),
-    };
-    let decoded = base64.and_then(|base64| BASE64.decode(base64.trim()).ok());
-    let Some(decoded) = decoded else {
+    let Some(decoded) = from_base64(data) else {
         return Err(Error::invalid_field("/data", "data must be base64, or a data: URL with base64"));
     };
     if decoded.len() > most_bytes {
         return Err(too_large(most_bytes));
     }
-    Ok(decoded.into())
+    Ok(decoded)
+}
+
+/// Returns the bytes that base64, or a `data:` URL with base64, stands for.
+pub(crate) fn from_base64(text: &str) -> Option<Bytes> {
+    let base64 = match text.strip_prefix("data:") {
+        Some(url) => url.split_once(";base64,").map(|(_, base64)| base64)?,
+        None => text,
+    };
+    BASE64.decode(base64.trim()).ok().map(Bytes::from)
 }
 
 /// Returns the file of a form.

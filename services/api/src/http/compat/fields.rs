@@ -47,7 +47,7 @@ impl Fields {
         if body.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        let value = json::parse(&body).map_err(|detail| Error::new(ProblemCode::MalformedRequest, detail))?;
+        let value = json::parse(&body).map_err(|error| Error::new(ProblemCode::MalformedRequest, error.detail))?;
         Self::from_value(value)
     }
 

@@ -75,8 +75,8 @@ impl Work {
             named.push((id, media_type, picture));
         }
         let body = serde_json::to_vec(&fields).map_err(Error::internal)?;
-        let spec = api.schemas.read_spec(kind, &body)?;
-        if let Some(painting) = spec.painting() {
+        let asked = api.schemas.read_spec(kind, &body)?;
+        if let Some(painting) = asked.spec.painting() {
             api.models.choose(painting.model.as_deref()).await.map_err(unusable_model)?;
         }
         for (id, media_type, picture) in named {
@@ -87,7 +87,7 @@ impl Work {
         let seat = Attendance::enter(api, id, visitor);
         let owner = caller.owner.clone();
         let request =
-            submit::Request { id: Some(id), spec, priority: Priority::Interactive, owner, idempotency_key: None };
+            submit::Request { id: Some(id), asked, priority: Priority::Interactive, owner, idempotency_key: None };
         let job = api.reception.submit(request).await.map_err(|error| refused(error, false))?;
         Ok(Self { api: Arc::clone(api), job, ends: Some(ends), seat })
     }

@@ -115,14 +115,14 @@ pub(crate) async fn promote_cell(
     let job = find_cell(&api, &path).await?;
     let idempotency_key = idempotency_key(&headers)?;
     let body = read_optional_json(&headers, body, api.config.max_body_bytes).await?;
-    let changes = json::parse(&body).map_err(|detail| Error::new(ProblemCode::MalformedRequest, detail))?;
+    let changes = json::parse(&body).map_err(|error| Error::new(ProblemCode::MalformedRequest, error.detail))?;
     if !changes.is_object() {
         return Err(Error::invalid_field("", "the body must be an object with the fields that change"));
     }
     let mut spec = Value::Object(fields(&job.spec)?);
     merge(&mut spec, changes);
-    let spec = api.schemas.read_job(&serde_json::to_vec(&spec).map_err(Error::internal)?)?;
-    let request = Request { id: None, spec, priority: job.priority, owner: caller.owner, idempotency_key };
+    let asked = api.schemas.read_job(&serde_json::to_vec(&spec).map_err(Error::internal)?)?;
+    let request = Request { id: None, asked, priority: job.priority, owner: caller.owner, idempotency_key };
     submit(&api, request, &headers).await
 }
 

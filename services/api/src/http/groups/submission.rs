@@ -37,7 +37,7 @@ pub(super) async fn submit(api: &Api, wish: Wish) -> Result<Response, Error> {
     for (place, cell) in grid.cells.iter().enumerate() {
         let body = serde_json::to_vec(cell).map_err(Error::internal)?;
         match api.schemas.read_job(&body) {
-            Ok(spec) => cells.push(spec),
+            Ok(asked) => cells.push(asked),
             Err(error) => found.add(place, error)?,
         }
     }

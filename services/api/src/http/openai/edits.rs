@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ::models::Library;
 use axum::{
     Extension,
     extract::{Request, State},
@@ -106,10 +105,9 @@ async fn order(api: &Api, asked: &Asked, mut images: Vec<Picture>, mask: Option<
 
 /// Returns whether the model was made to change pictures by instructions. The others begin with the picture and repaint it.
 async fn follows_instructions(api: &Api, model: Option<&str>) -> Result<bool, Error> {
-    let id = api.models.choose(model).await.map_err(unusable_model)?;
-    let (library, name) = (Library::open(&api.config.models_dir), id.to_lowercase());
-    let family = tokio::task::spawn_blocking(move || library.family(&id)).await.map_err(Error::internal)?;
-    Ok(match family {
+    let chosen = api.models.choose(model).await.map_err(unusable_model)?;
+    let name = chosen.id.to_lowercase();
+    Ok(match chosen.family {
         Family::Flux2 => true,
         Family::Flux => name.contains("kontext"),
         Family::QwenImage => name.contains("edit"),

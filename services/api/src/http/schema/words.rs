@@ -96,6 +96,15 @@ impl Field<'_> {
             let least = number(rule, "minLength").unwrap_or_default();
             return format!("{name} must have at least {least} characters, and has {length}");
         }
+        let entries = value.as_array().map(Vec::len).unwrap_or_default();
+        if breaks("maxItems") {
+            let most = number(rule, "maxItems").unwrap_or_default();
+            return format!("{name} must have at most {most} entries, and has {entries}");
+        }
+        if breaks("minItems") {
+            let least = number(rule, "minItems").unwrap_or_default();
+            return format!("{name} must have at least {least} entries, and has {entries}");
+        }
         format!("{name} breaks the rule {} of the API document", keywords.join(", "))
     }
 

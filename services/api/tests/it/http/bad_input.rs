@@ -34,7 +34,7 @@ fn wrong_values() -> Vec<(&'static str, Vec<Value>)> {
         ("seed", vec![json!(-1), json!(4_294_967_296_u64), json!(u64::MAX), json!("x"), json!(0.5)]),
         ("batch_count", with(vec![json!(0), json!(17)])),
         ("clip_skip", with(vec![json!(-1), json!(13)])),
-        ("loras", vec![json!([])]),
+        ("loras", vec![json!("x"), json!(null)]),
         ("stepz", vec![json!(20)]),
         ("kind", vec![json!("text_to_image")]),
         ("", vec![json!(1)]),

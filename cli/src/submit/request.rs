@@ -1,0 +1,47 @@
+//! The body of a submission: pictures that lie on this machine are uploaded, and their ids stand in their place.
+
+use std::{fs, path::Path};
+
+use contract::{
+    AssetId,
+    capabilities::{FieldType, fields},
+    spec::JobKind,
+};
+use serde_json::{Map, Value};
+
+use crate::client::{Client, Error};
+
+/// Uploads the pictures among the fields.
+pub(super) async fn with_pictures(
+    client: &Client,
+    kind: JobKind,
+    mut said: Map<String, Value>,
+) -> Result<Map<String, Value>, Error> {
+    let pictures =
+        fields(kind).into_iter().filter(|field| matches!(field.kind, FieldType::Picture | FieldType::Pictures));
+    for field in pictures {
+        match said.get_mut(&field.name) {
+            Some(Value::Array(list)) => {
+                for place in list {
+                    upload(client, place).await?;
+                }
+            }
+            Some(place) => upload(client, place).await?,
+            None => {}
+        }
+    }
+    Ok(said)
+}
+
+/// Uploads the file that stands in this place, unless it is an id or a picture itself.
+async fn upload(client: &Client, place: &mut Value) -> Result<(), Error> {
+    let Some(text) = place.as_str() else { return Ok(()) };
+    if text.parse::<AssetId>().is_ok() || text.starts_with("data:") {
+        return Ok(());
+    }
+    let path = Path::new(text);
+    let bytes = fs::read(path).map_err(|source| Error::File { action: "read", path: path.to_owned(), source })?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    *place = client.upload(name, bytes).await?.file.id.to_string().into();
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! What the server says about the fields of jobs, and that jobs get what it says.
+
+use contract::{
+    capabilities::{Capabilities, Field, KindCapabilities},
+    job::Job,
+    model::{AddOn, Family},
+    page::Page,
+    spec::JobKind,
+};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::house::House;
+
+fn kind(capabilities: &Capabilities, kind: JobKind) -> &KindCapabilities {
+    capabilities.kinds.iter().find(|found| found.kind == kind).unwrap()
+}
+
+fn field<'a>(kind: &'a KindCapabilities, path: &str) -> &'a Field {
+    let (name, inner) = path.split_once('.').map_or((path, None), |(name, inner)| (name, Some(inner)));
+    let found = kind.fields.iter().find(|field| field.name == name).unwrap();
+    inner.map_or(found, |inner| found.fields.iter().find(|field| field.name == inner).unwrap())
+}
+
+/// Returns a server whose default model is a tiny FLUX.2, with a LoRA and two upscalers beside it.
+async fn studio() -> House {
+    let house = House::open_with(&[("ATELIER_ENGINE", "sd")]).await;
+    testkit::tiny_models::write_sd(&house.folder.path().join("models")).unwrap();
+    house
+}
+
+#[tokio::test]
+async fn the_family_of_the_model_decides_what_suits_it_and_a_job_gets_that() {
+    let house = studio().await;
+    let found: Capabilities = house.get("/api/capabilities").await.json();
+    assert_eq!((found.model.as_deref(), found.family), (Some("smoke"), Family::Flux2));
+    assert_eq!(found.kinds.len(), JobKind::ALL.len());
+    let text_to_image = kind(&found, JobKind::TextToImage);
+    let job: Job = house.post("/api/workflows/text_to_image", &json!({ "prompt": "x", "steps": 3 })).await.json();
+    let spec = serde_json::to_value(&job.spec).unwrap();
+    assert_eq!((&spec["steps"], &spec["width"], &spec["cfg_scale"]), (&json!(3), &json!(1024), &json!(1.0)));
+    for name in ["width", "height", "cfg_scale", "distilled_guidance", "batch_count", "model"] {
+        assert_eq!(field(text_to_image, name).default.as_ref().unwrap(), &spec[name], "{name}");
+    }
+    assert!(!field(text_to_image, "clip_skip").has_effect && field(text_to_image, "distilled_guidance").has_effect);
+}
+
+#[tokio::test]
+async fn names_of_files_are_choices() {
+    let house = studio().await;
+    let found: Capabilities = house.get("/api/capabilities?kind=text_to_image,upscale").await.json();
+    assert_eq!(found.kinds.len(), 2);
+    let text_to_image = kind(&found, JobKind::TextToImage);
+    assert_eq!(field(text_to_image, "model").choices, ["smoke"]);
+    assert_eq!(field(text_to_image, "loras.name").choices, ["tiny-lora"]);
+    assert!(field(text_to_image, "sampler").choices.contains(&"dpm++2m".to_owned()));
+    let hires = &field(text_to_image, "hires.upscaler").choices;
+    assert!(hires.contains(&"latent".to_owned()) && hires.contains(&"tiny-esrgan-x2".to_owned()));
+    assert_eq!(field(kind(&found, JobKind::Upscale), "upscaler").choices, ["tiny-esrgan-x2", "tiny-esrgan-x4"]);
+    for (path, ids) in [
+        ("/api/loras", vec!["tiny-lora"]),
+        ("/api/upscalers", vec!["tiny-esrgan-x2", "tiny-esrgan-x4"]),
+        ("/api/embeddings", vec![]),
+    ] {
+        let listed: Page<AddOn> = house.get(path).await.json();
+        assert_eq!(listed.data.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ids, "{path}");
+    }
+    let models: Value = house.get("/api/models").await.json();
+    assert_eq!(models["data"][0]["family"], "flux2");
+}
+
+#[tokio::test]
+async fn a_server_without_models_has_fields_and_a_wrong_question_is_refused_by_name() {
+    let house = House::open_with(&[("ATELIER_ENGINE", "sd")]).await;
+    let found: Capabilities = house.get("/api/capabilities").await.json();
+    assert_eq!((found.model, found.family), (None, Family::Unknown));
+    testkit::tiny_models::write_sd(&house.folder.path().join("models")).unwrap();
+    for (query, pointer) in [("model=smok", "model"), ("kind=inpant", "kind"), ("colour=red", "colour")] {
+        let answer = house.get(&format!("/api/capabilities?{query}")).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text());
+        assert_eq!(answer.problem().errors[0].pointer, pointer);
+    }
+    assert!(house.get("/api/capabilities?model=smok").await.problem().detail.contains("did you mean smoke?"));
+}
