@@ -115,7 +115,7 @@ impl Reception {
         for (cell, mut asked) in cells.into_iter().enumerate() {
             let completed = async {
                 let (sizes, pictures) = self.find_pictures(&mut asked).await?;
-                Ok((self.complete(asked.spec, asked.written, &sizes).await?, pictures))
+                Ok::<_, Error>((self.complete(asked.spec, asked.written, &sizes).await?, pictures))
             };
             match completed.await {
                 Ok(whole) => complete.push(whole),
