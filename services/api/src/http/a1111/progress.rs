@@ -42,10 +42,10 @@ pub(crate) async fn show(
         Some(job) if !is_unwanted => current_image(&api, job.id).await,
         _ => None,
     };
-    Ok(Json(described(job, picture)))
+    Ok(Json(described(job, picture.as_deref())))
 }
 
-fn described(job: Option<&Job>, current_image: Option<String>) -> Value {
+fn described(job: Option<&Job>, current_image: Option<&str>) -> Value {
     let progress = job.and_then(|job| job.progress.as_ref());
     json!({
         "progress": progress.map_or(0.0, |progress| progress.fraction),
