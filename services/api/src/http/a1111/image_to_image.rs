@@ -65,7 +65,7 @@ pub(crate) async fn paint(
             job.extend(blur.map(|blur| ("mask_blur".to_owned(), blur.into())));
             let size = check_size(&api, &job, width, height)?;
             let image = image.fitted(&api, size, fit).await?;
-            let mask = mask.as_mask(&api, kind).await?.fitted(&api, size, fit).await?;
+            let mask = mask.into_mask(&api, kind).await?.fitted(&api, size, fit).await?;
             Order { kind: JobKind::Inpaint, fields: job, pictures: vec![("image", image), ("mask", mask)] }
         }
         (image, _) => {

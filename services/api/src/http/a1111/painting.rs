@@ -61,7 +61,7 @@ fn read_sampling(fields: &mut Fields) -> (Option<Value>, Option<Value>) {
                 scheduler = schedule.map(|schedule| json!(schedule));
             }
             None => {
-                fields.refuse("sampler_name", "this sampler is not there: GET /sdapi/v1/samplers lists those that are")
+                fields.refuse("sampler_name", "this sampler is not there: GET /sdapi/v1/samplers lists those that are");
             }
         }
     }
@@ -69,7 +69,8 @@ fn read_sampling(fields: &mut Fields) -> (Option<Value>, Option<Value>) {
         match find_scheduler(&name) {
             Some(found) => scheduler = Some(json!(found)),
             None => {
-                fields.refuse("scheduler", "this scheduler is not there: GET /sdapi/v1/schedulers lists those that are")
+                fields
+                    .refuse("scheduler", "this scheduler is not there: GET /sdapi/v1/schedulers lists those that are");
             }
         }
     }

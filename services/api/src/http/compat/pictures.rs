@@ -78,7 +78,7 @@ impl Picture {
     }
 
     /// Returns the mask as our jobs take it: white is painted anew, and nothing is transparent.
-    pub(crate) async fn as_mask(self, api: &Api, kind: Mask) -> Result<Self, Error> {
+    pub(crate) async fn into_mask(self, api: &Api, kind: Mask) -> Result<Self, Error> {
         self.changed(api, move |decoded| {
             let Decoded { pixels, alpha } = decoded;
             let new = match (kind, alpha) {

@@ -75,7 +75,7 @@ pub(super) fn pictures(fields: &Fields, name: &str) -> Result<Vec<Picture>, Erro
 async fn order(api: &Api, asked: &Asked, mut images: Vec<Picture>, mask: Option<Picture>) -> Result<Order, Error> {
     let mut fields = asked.fields.clone();
     if let Some(mask) = mask {
-        let mut mask = mask.as_mask(api, Mask::Transparent).await?;
+        let mut mask = mask.into_mask(api, Mask::Transparent).await?;
         let mut pictures = Vec::new();
         for image in images {
             let size = match asked.size {
