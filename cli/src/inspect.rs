@@ -77,6 +77,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "calls read better")]
     fn describe_spec(spec: Value) -> String {
         let inspection = json!({"source": "a1111", "spec": spec, "notes": ["it is old"], "texts": {}});
         describe(&serde_json::from_value(inspection).unwrap())

@@ -24,6 +24,7 @@ pub struct JobEvent {
 /// What happened to a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "there are few at a time, and they are passed on at once")]
 pub enum JobChange {
     /// It waits for a worker (again).
     Queued,

@@ -57,6 +57,7 @@ pub enum Watched {
 /// From the server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "there are few at a time, and they are passed on at once")]
 pub enum ServerMessage {
     /// Something happened to a watched job, or this is its last state (then `id` is empty).
     Event(JobEvent),

@@ -82,13 +82,7 @@ fn series(seed: u32, count: u32) -> Vec<(u32, u32)> {
 }
 
 /// Runs the library.
-fn run(
-    context: &Context,
-    generation: &Generation,
-    inputs: &Inputs,
-    seed: u32,
-    count: u32,
-) -> Result<Pictures, String> {
+fn run(context: &Context, generation: &Generation, inputs: &Inputs, seed: u32, count: u32) -> Result<Pictures, String> {
     let params = Params::new(generation, inputs, seed, count)?;
     // SAFETY: every pointer in the parameters is null or points at what they own or borrow.
     let images = unsafe { library::generate_image(context.as_ptr(), &raw const params.raw) };

@@ -21,9 +21,7 @@ use std::{io::Write as _, process::ExitCode, sync::mpsc, time::Instant};
 use anyhow::Context as _;
 use contract::engine::{Command, Line};
 
-use crate::{
-    callbacks::Work, context::Context, failure::Failure, input::Received, output::Output, upscale::Upscaler,
-};
+use crate::{callbacks::Work, context::Context, failure::Failure, input::Received, output::Output, upscale::Upscaler};
 
 /// What this process holds.
 #[derive(Debug)]

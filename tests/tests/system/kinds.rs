@@ -22,6 +22,7 @@ async fn start() -> System {
 }
 
 /// What every painted kind is asked for, with what this one is asked for beside.
+#[allow(clippy::needless_pass_by_value, reason = "calls read better")]
 fn painted(fields: Value) -> Value {
     let mut spec = json!({ "prompt": "a lake", "model": "smoke", "seed": 7, "steps": 4, "cfg_scale": 1.0 });
     for (name, value) in fields.as_object().expect("fields") {

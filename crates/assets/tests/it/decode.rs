@@ -9,6 +9,7 @@ use std::io::Cursor;
 
 use crate::draw::{picture, png_head};
 
+#[allow(clippy::needless_pass_by_value, reason = "calls read better")]
 fn file(picture: DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, format).unwrap();
@@ -149,7 +150,7 @@ fn cmyk_jpeg(inks: [i8; 4], transform: u8) -> Vec<u8> {
         }
         bits.push('0');
     }
-    while bits.len() % 8 != 0 {
+    while !bits.len().is_multiple_of(8) {
         bits.push('1');
     }
     for byte in bits.as_bytes().chunks(8) {

@@ -38,6 +38,7 @@ async fn store(scene: &Scene, pixels: &Pixels) -> AssetRef {
     scene.assets.put("image/png", png.into()).await.unwrap()
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "calls read better")]
 fn job(spec: Value, inputs: &[&AssetRef]) -> QueuedJob {
     let mut all = json!({"model": "m", "seed": 7, "steps": 2, "prompt": "a cat"});
     if ["upscale", "contact_sheet"].contains(&spec["kind"].as_str().unwrap()) {

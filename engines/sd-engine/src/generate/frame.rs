@@ -69,7 +69,9 @@ impl Frame {
         let mut padded = Vec::with_capacity(self.outer.0 as usize * self.outer.1 as usize * channels);
         for row in places(self.inner.1, self.outer.1) {
             let row = &bytes[row * row_bytes..(row + 1) * row_bytes];
-            columns.iter().for_each(|column| padded.extend_from_slice(&row[column * channels..(column + 1) * channels]));
+            columns
+                .iter()
+                .for_each(|column| padded.extend_from_slice(&row[column * channels..(column + 1) * channels]));
         }
         padded
     }

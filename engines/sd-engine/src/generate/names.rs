@@ -104,7 +104,8 @@ mod tests {
         for name in Hires::BUILT_IN {
             let way = hires_upscaler(name).unwrap();
             // SAFETY: the library returns a text of its own that ends with a zero byte.
-            let theirs = unsafe { CStr::from_ptr(library::sd_hires_upscaler_name(way)) }.to_str().unwrap().to_lowercase();
+            let theirs =
+                unsafe { CStr::from_ptr(library::sd_hires_upscaler_name(way)) }.to_str().unwrap().to_lowercase();
             let letters = |text: &str| text.chars().filter(|letter| letter.is_alphabetic()).collect::<String>();
             assert_eq!(letters(name), letters(&theirs));
         }

@@ -42,6 +42,7 @@ pub(crate) struct Standing {
 
 /// What becomes of the job.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "there are few at a time, and they are passed on at once")]
 pub(crate) enum Verdict {
     Succeeded(JobResult),
     Failed(Failure),

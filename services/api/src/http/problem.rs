@@ -104,7 +104,7 @@ impl Error {
 
     /// Returns the class and the fields that are wrong; none if no field is.
     pub(crate) fn fields(&self) -> Option<(ProblemCode, &[FieldError])> {
-        (!self.0.errors.is_empty()).then(|| (self.0.code, self.0.errors.as_slice()))
+        (!self.0.errors.is_empty()).then_some((self.0.code, self.0.errors.as_slice()))
     }
 
     /// Returns the same problem in another class.

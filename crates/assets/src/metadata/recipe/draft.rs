@@ -172,7 +172,7 @@ impl Draft {
                     scheduler = with;
                 }
                 None => {
-                    self.note(format!("the sampler {} is not known here: what suits the model is used", short(&name)))
+                    self.note(format!("the sampler {} is not known here: what suits the model is used", short(&name)));
                 }
             }
         }
@@ -181,7 +181,7 @@ impl Draft {
             match find_scheduler(other.map_or(&name, |(_, ours)| ours)) {
                 Some(known) => scheduler = Some(known),
                 None => {
-                    self.note(format!("the schedule {} is not known here: what suits the model is used", short(&name)))
+                    self.note(format!("the schedule {} is not known here: what suits the model is used", short(&name)));
                 }
             }
         }

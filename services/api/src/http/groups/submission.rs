@@ -82,8 +82,8 @@ impl Found<'_> {
         if self.errors.is_empty() {
             self.code = code;
         }
-        for error in errors.to_vec() {
-            let told = self.locate(cell, error);
+        for error in errors {
+            let told = self.locate(cell, error.clone());
             if self.errors.len() < MOST_ERRORS && !self.errors.contains(&told) {
                 self.errors.push(told);
             }

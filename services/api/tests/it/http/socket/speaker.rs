@@ -16,6 +16,7 @@ pub(crate) struct Socket(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// What the server says.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "there are few at a time, and they are passed on at once")]
 pub(crate) enum Heard {
     Said(ServerMessage),
     Frame(Bytes),
