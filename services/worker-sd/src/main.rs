@@ -20,7 +20,7 @@ async fn serve() -> anyhow::Result<()> {
     let _telemetry = chassis::init_telemetry("atelier-worker-sd", &config.telemetry())?;
     let stop = stop_on_signals();
     match config.engine {
-        EngineName::Scripted => work(ScriptedEngine::new(config.scripted_step()), &config, stop).await,
+        EngineName::Scripted => Box::pin(work(ScriptedEngine::new(config.scripted_step()), &config, stop)).await,
         EngineName::Sd => Box::pin(work(SdEngine::start(config.sd_engine()?).await?, &config, stop)).await,
     }
 }

@@ -107,3 +107,31 @@ async fn doctor_finds_what_is_broken_and_says_how_to_mend_it() {
     system.apis[0].kill();
     assert_eq!(code(&atelier(&system, &["doctor"]).await), 1);
 }
+
+#[tokio::test]
+async fn the_queue_is_paused_reordered_cleared_and_resumed_from_the_terminal() {
+    let system = Plan::new().workers(0).start().await.unwrap();
+    let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let queues: Page<contract::system::QueueDepth> = json(&atelier(&system, &["--json", "pause"]).await);
+    assert!(queues.data.iter().all(|queue| queue.is_paused), "{queues:?}");
+    let mut ids = Vec::new();
+    for prompt in ["first", "second"] {
+        let job: Job = json(&atelier(&system, &["--json", "submit", prompt]).await);
+        ids.push(job.id.to_string());
+    }
+    assert!(text(&atelier(&system, &["show", &ids[1]]).await).contains("2nd in line"));
+    let moved: Job = json(&atelier(&system, &["--json", "move", &ids[1], "front"]).await);
+    assert_eq!(moved.position, Some(1));
+    let listed = atelier(&system, &["list"]).await;
+    assert!(String::from_utf8_lossy(&listed.stderr).contains("the queue is paused"), "{listed:?}");
+
+    assert_eq!(code(&atelier(&system, &["cancel", &ids[0]]).await), 0);
+    assert_eq!(code(&atelier(&system, &["move", &ids[0], "back"]).await), 4);
+    let changed: contract::control::ChangedJobs = json(&atelier(&system, &["--json", "clear"]).await);
+    assert_eq!((changed.count, changed.has_more), (1, false));
+    assert_eq!(code(&atelier(&system, &["show", &ids[0]]).await), 4);
+    assert!(text(&atelier(&system, &["retry", "--failed"]).await).contains("nothing to retry"));
+    assert_eq!(code(&atelier(&system, &["retry"]).await), 2);
+    let queues: Page<contract::system::QueueDepth> = json(&atelier(&system, &["--json", "resume"]).await);
+    assert!(queues.data.iter().all(|queue| !queue.is_paused), "{queues:?}");
+}

@@ -121,6 +121,7 @@ pub(crate) fn order(change: impl FnOnce(&mut TextToImage)) -> Order {
 }
 
 /// Returns the spec of a small painted picture of a kind, with fields of its own.
+#[allow(clippy::needless_pass_by_value, reason = "calls read better")]
 pub(crate) fn painted(kind: &str, fields: serde_json::Value) -> JobSpec {
     let mut spec = serde_json::json!({
         "kind": kind, "prompt": "a lake", "model": "smoke", "steps": 4, "cfg_scale": 1.0, "seed": 1,
