@@ -113,7 +113,9 @@ impl<E: Engine> Worker<E> {
             Driven::NotMade(error) => return engine_failure(error),
         };
         if !was_resident {
-            self.residency.loaded(self.started.elapsed(), model, made.load);
+            // Its quantum began when it was there, not when this job was done.
+            let painted = made.work.saturating_sub(made.load);
+            self.residency.loaded(self.started.elapsed().saturating_sub(painted), model, made.load);
             metrics::model_loaded(made.load.as_secs_f64());
         }
 

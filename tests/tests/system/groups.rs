@@ -80,6 +80,26 @@ async fn a_group_is_cancelled_as_one() {
 }
 
 #[tokio::test]
+async fn a_group_that_is_put_twice_is_one_and_can_be_followed_listed_and_retried() {
+    let system = Plan::new().start().await.unwrap();
+    let client = system.client();
+    let id = GroupId::new();
+    let path = format!("/api/groups/{id}");
+    for _ in 0..2 {
+        let answer = client.request(Method::PUT, &path).unwrap().json(&grid(2)).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+    // The stream ends when the sheet is drawn.
+    let told = client.get(&format!("{path}/events")).await.unwrap().text().await.unwrap();
+    assert!(told.contains("\"succeeded\":6"), "{told}");
+    let listed: Value = client.get_json("/api/groups").await.unwrap();
+    assert_eq!(listed["data"].as_array().map(Vec::len), Some(1), "{listed}");
+    // Nothing has failed.
+    let answer = client.post(&format!("{path}/retry"), &json!({})).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+}
+
+#[tokio::test]
 async fn the_command_line_makes_a_grid_explores_a_cell_and_promotes_one() {
     let system = Plan::new().start().await.unwrap();
     let server = system.client().base().unwrap();

@@ -231,3 +231,32 @@ async fn pictures_come_in_the_format_that_was_asked_for() {
         assert!(!says(&bytes), "{format} still says how it was made");
     }
 }
+
+#[tokio::test]
+async fn the_lists_say_what_a_job_can_name_and_a_picture_says_how_to_make_it_again() {
+    let system = start().await;
+    let client = system.client();
+    let get = async |path: &str| client.get_json::<Value>(path).await.unwrap();
+    assert_eq!(get("/api/loras").await["data"][0]["id"], "tiny-lora");
+    let upscalers = get("/api/upscalers").await;
+    assert_eq!(
+        (&upscalers["data"][0]["id"], &upscalers["data"][1]["id"]),
+        (&json!("tiny-esrgan-x2"), &json!("tiny-esrgan-x4"))
+    );
+    assert_eq!(get("/api/embeddings").await["data"], json!([]));
+    assert_eq!(get("/api/queue").await["data"][0]["is_paused"], false);
+    let described = get("/api/capabilities?model=smoke&kind=text_to_image").await.to_string();
+    for word in ["cfg_scale", "euler_a", "tiny-lora", "tiny-esrgan-x2"] {
+        assert!(described.contains(word), "{word} is not among what can be set: {described}");
+    }
+    let spec = painted(json!({ "width": 64, "height": 64 }));
+    let job = make(&client, "text_to_image", &spec).await;
+    let id = job.result.as_ref().expect("a result").assets[0].id;
+    let answer = client.post("/api/assets/inspect", &json!({ "asset_id": id })).await.unwrap();
+    let inspected: Value = client::read(answer).await.unwrap();
+    assert_eq!(
+        (&inspected["spec"]["prompt"], &inspected["spec"]["seed"]),
+        (&json!("a lake"), &json!(7)),
+        "{inspected}"
+    );
+}

@@ -26,7 +26,7 @@ fn refusal(bytes: &[u8]) -> String {
 
 #[test]
 fn sixteen_bits_become_eight() {
-    let deep = ImageBuffer::from_fn(3, 1, |x, _| Rgba::<u16>([x as u16 * 0x8080, 0xffff, 0, 0xffff]));
+    let deep = ImageBuffer::from_fn(3, 1, |x, _| Rgba::<u16>([[0, 0x8080, 0xffff][x as usize], 0xffff, 0, 0xffff]));
     let Decoded { pixels, alpha } = decoded(&file(DynamicImage::ImageRgba16(deep), ImageFormat::Png));
     assert_eq!((pixels.rgb, alpha), (vec![0, 255, 0, 128, 255, 0, 255, 255, 0], None));
     let deep = ImageBuffer::from_pixel(2, 1, Luma([0x4040_u16]));

@@ -32,6 +32,8 @@ mod tests {
     fn the_peak_is_at_least_what_is_held() {
         let own = std::process::id();
         forget(own);
-        assert!(peak_mib(own) >= held_mib(own) && held_mib(own) > Some(0));
+        // In this order: what is held changes all the time, and the peak only rises. The kernel counts in batches.
+        let held = held_mib(own).unwrap();
+        assert!(held > 0 && peak_mib(own).unwrap() + 1 >= held);
     }
 }

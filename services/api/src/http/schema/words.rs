@@ -17,30 +17,11 @@ pub(super) fn explain<'a>(
     schema: &Value,
     violations: impl Iterator<Item = ValidationError<'a>>,
 ) -> (Vec<FieldError>, Vec<Fix>) {
-    let mut errors = BTreeMap::<String, String>::new();
-    let mut wrong_values = BTreeMap::<String, (Value, Vec<String>)>::new();
+    let mut findings = Findings::default();
     for violation in violations.take(10 * MOST_ERRORS) {
-        let place = violation.instance_path().as_str();
-        let within = schema_at(schema, place);
-        match violation.kind() {
-            ValidationErrorKind::Required { property } => {
-                let name = property.as_str().unwrap_or_default();
-                errors.insert(pointer(place, name), format!("{name} is required"));
-            }
-            ValidationErrorKind::AdditionalProperties { unexpected } => {
-                for key in unexpected.iter().take(MOST_ERRORS) {
-                    errors.insert(pointer(place, &shortened(key)), unknown_field(key, within));
-                }
-            }
-            kind => {
-                let entry = wrong_values.entry(place.to_owned());
-                entry
-                    .or_insert_with(|| (violation.instance().as_ref().clone(), Vec::new()))
-                    .1
-                    .push(kind.keyword().to_owned());
-            }
-        }
+        findings.take(schema, &violation);
     }
+    let Findings { mut errors, wrong_values } = findings;
     let mut fix = Vec::new();
     for (place, (value, keywords)) in &wrong_values {
         let name = place.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("the body");
@@ -53,6 +34,53 @@ pub(super) fn explain<'a>(
     }
     let errors = errors.into_iter().take(MOST_ERRORS).map(|(pointer, detail)| FieldError { pointer, detail }).collect();
     (errors, fix)
+}
+
+/// What violations say, by place.
+#[derive(Default)]
+struct Findings {
+    errors: BTreeMap<String, String>,
+    wrong_values: BTreeMap<String, (Value, Vec<String>)>,
+}
+
+impl Findings {
+    fn take(&mut self, schema: &Value, violation: &ValidationError<'_>) {
+        let place = violation.instance_path().as_str();
+        match violation.kind() {
+            ValidationErrorKind::Required { property } => {
+                let name = property.as_str().unwrap_or_default();
+                self.errors.insert(pointer(place, name), format!("{name} is required"));
+            }
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
+                for key in unexpected.iter().take(MOST_ERRORS) {
+                    let detail = unknown_field(key, schema_at(schema, place));
+                    self.errors.insert(pointer(place, &shortened(key)), detail);
+                }
+            }
+            ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context }
+                if meant(place, context).is_some() =>
+            {
+                for violation in meant(place, context).into_iter().flatten().take(MOST_ERRORS) {
+                    self.take(schema, violation);
+                }
+            }
+            kind => {
+                let entry = self.wrong_values.entry(place.to_owned());
+                let (_, keywords) = entry.or_insert_with(|| (violation.instance().as_ref().clone(), Vec::new()));
+                keywords.push(kind.keyword().to_owned());
+            }
+        }
+    }
+}
+
+/// Returns what is wrong with a value that may be of several forms, by the one whose type it has: that one was meant.
+fn meant<'a>(place: &str, forms: &'a [Vec<ValidationError<'static>>]) -> Option<&'a [ValidationError<'static>]> {
+    let is_of_type = |form: &&Vec<ValidationError<'static>>| {
+        !form.iter().any(|violation| {
+            matches!(violation.kind(), ValidationErrorKind::Type { .. }) && violation.instance_path().as_str() == place
+        })
+    };
+    forms.iter().find(is_of_type).map(Vec::as_slice)
 }
 
 /// A value that breaks its rule.
