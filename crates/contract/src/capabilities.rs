@@ -82,7 +82,6 @@ pub struct Field {
     pub unit: Option<String>,
     /// What a job has that does not say it. Without one, the engine or the pictures decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
     pub default: Option<Value>,
     /// The values that a choice has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -96,6 +96,7 @@ fn places(inner: u32, outer: u32) -> Vec<usize> {
 mod tests {
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "calls read better")]
     fn generation(width: u32, height: u32, hires: serde_json::Value) -> Generation {
         let all = serde_json::json!({
             "prompt": "x", "negative_prompt": "", "width": width, "height": height, "steps": 1, "cfg_scale": 1.0,

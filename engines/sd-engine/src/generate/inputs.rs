@@ -89,6 +89,7 @@ pub(crate) fn check(name: &str, size: RawPicture, channels: u32) -> Result<(), S
 mod tests {
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "calls read better")]
     fn generation(changes: serde_json::Value) -> Generation {
         let mut all = serde_json::json!({
             "prompt": "x", "negative_prompt": "", "width": 2, "height": 1, "steps": 1, "cfg_scale": 1.0,

@@ -36,6 +36,9 @@ const WITH_BODY: [(&str, &str); 4] = [
     ("422", "A field is wrong."),
 ];
 
+/// Where a body may be left out, which utoipa cannot say of a body of a plain type.
+const OPTIONAL_BODIES: [&str; 3] = ["/api/jobs/retry", "/api/queue/pause", "/api/queue/resume"];
+
 /// Returns what the document says before its paths.
 pub(crate) fn about() -> utoipa::openapi::OpenApi {
     #[derive(OpenApi)]
@@ -161,6 +164,9 @@ fn add_answers(path: &str, method: &str, operation: &mut Value) {
     }
     if !operation["requestBody"].is_null() {
         answers.extend(WITH_BODY);
+    }
+    if OPTIONAL_BODIES.contains(&path) {
+        operation["requestBody"]["required"] = Value::Bool(false);
     }
     let Some(responses) = operation["responses"].as_object_mut() else { return };
     for (status, description) in answers {

@@ -79,7 +79,7 @@ impl Query {
     /// Returns the values of a parameter that may stand there several times, or once with commas, each one of `known`.
     pub(crate) fn choices<T: Copy>(&mut self, name: &'static str, known: &[(&'static str, T)]) -> Vec<T> {
         let mut chosen = Vec::new();
-        for word in self.values(name).iter().flat_map(|value| value.split(',')).filter(|word| !word.is_empty()) {
+        for word in self.values(name).iter().flat_map(|value| value.split(',')) {
             match known.iter().find(|(known, _)| *known == word) {
                 Some((_, value)) => chosen.push(*value),
                 None => {
@@ -95,7 +95,12 @@ impl Query {
 
     /// Returns a value of a type that reads itself from text.
     pub(crate) fn parsed<T: FromStr<Err: Display>>(&mut self, name: &'static str) -> Option<T> {
-        match self.text(name)?.parse() {
+        let mut values = self.values(name);
+        if values.len() > 1 {
+            self.refuse(name, format!("{name} may stand in the query only once"), None);
+        }
+        // An empty one is refused too: it says neither which nor that it does not matter.
+        match values.pop()?.parse() {
             Ok(value) => Some(value),
             Err(error) => {
                 self.refuse(name, format!("{name}: {error}"), None);
