@@ -16,6 +16,7 @@ pub(crate) mod document;
 mod ended;
 mod events;
 mod finish;
+mod form;
 mod groups;
 mod health;
 mod hosts;

@@ -153,17 +153,8 @@ impl Db {
         body_hash: &str,
         now: OffsetDateTime,
     ) -> Result<Option<SubmittedGroup>, Error> {
-        let action = "find an earlier request";
-        let mut found: Option<(Uuid, String, String)> = None;
-        if let Some(key) = idempotency_key {
-            let sql = "SELECT job_id, owner, body_hash FROM idempotency \
-                       WHERE owner = $1 AND key = $2 AND expires_at > $3";
-            found = self.fetch_optional(action, sql, values![owner, key, micros(now)]).await?;
-        }
-        if let (None, Some(id)) = (&found, id) {
-            let sql = "SELECT id, owner, body_hash FROM job_groups WHERE id = $1";
-            found = self.fetch_optional(action, sql, values![id.0]).await?;
-        }
+        let sql = "SELECT id, owner, body_hash FROM job_groups WHERE id = $1";
+        let found = self.find_earlier(sql, id.map(|id| id.0), owner, idempotency_key, now).await?;
         Ok(found.map(|(id, first_owner, first_hash)| {
             let is_same = first_owner == owner && first_hash == body_hash;
             if is_same { SubmittedGroup::Same(GroupId(id)) } else { SubmittedGroup::Mismatch }

@@ -6,10 +6,7 @@ use ::assets::picture::Limits;
 use axum::{
     Extension, Json,
     body::Bytes,
-    extract::{
-        FromRequest, Multipart, Request, State,
-        multipart::{Field, MultipartError},
-    },
+    extract::{FromRequest, Multipart, Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -17,17 +14,16 @@ use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use bytes::BytesMut;
 use contract::{
     asset::{Asset, UploadAsset},
     problem::{Problem, ProblemCode},
 };
-use tokio::time::timeout;
 
 use crate::http::{
     Api,
     access::Caller,
-    body::{PATIENCE, is_json, media_type, read_json, too_large},
+    body::{is_json, media_type, read_json, too_large},
+    form::{in_time, read_part},
     problem::Error,
     submission::refused,
 };
@@ -130,32 +126,10 @@ pub(super) async fn from_form(api: &Api, request: Request) -> Result<Bytes, Erro
     let mut file = None;
     while let Some(field) = in_time(form.next_field()).await? {
         match field.name() {
-            Some(FIELD) if file.is_none() => file = Some(read_file(field, api.config.max_upload_bytes).await?),
+            Some(FIELD) if file.is_none() => file = Some(read_part(field, api.config.max_upload_bytes).await?),
             Some(FIELD) => return Err(Error::invalid_field(FIELD, "send one file at a time")),
             _ => return Err(Error::invalid_field(FIELD, "the form must have one field, `file`, and no other")),
         }
     }
     file.ok_or_else(|| Error::invalid_field(FIELD, "file is required: the picture"))
-}
-
-async fn read_file(mut field: Field<'_>, most_bytes: usize) -> Result<Bytes, Error> {
-    let mut whole = BytesMut::new();
-    while let Some(piece) = in_time(field.chunk()).await? {
-        if whole.len() + piece.len() > most_bytes {
-            return Err(too_large(most_bytes));
-        }
-        whole.extend_from_slice(&piece);
-    }
-    Ok(whole.freeze())
-}
-
-async fn in_time<T>(step: impl Future<Output = Result<T, MultipartError>>) -> Result<T, Error> {
-    match timeout(PATIENCE, step).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(Error::new(ProblemCode::TooLarge, "the form is too large"))
-        }
-        Ok(Err(_)) => Err(Error::new(ProblemCode::MalformedRequest, "the form is broken, or it broke off")),
-        Err(_) => Err(Error::new(ProblemCode::MalformedRequest, "the form did not come to its end in time")),
-    }
 }

@@ -3,20 +3,15 @@
 
 use axum::{
     body::Bytes,
-    extract::{
-        FromRequest as _, Multipart, Request,
-        multipart::{Field, MultipartError},
-    },
-    http::StatusCode,
+    extract::{FromRequest as _, Multipart, Request},
 };
-use bytes::BytesMut;
 use contract::problem::{FieldError, ProblemCode};
 use serde_json::{Map, Value};
-use tokio::time::timeout;
 
 use crate::http::{
     Api,
-    body::{PATIENCE, media_type, read, too_large},
+    body::{media_type, read},
+    form::{in_time, read_part},
     json,
     problem::Error,
 };
@@ -173,28 +168,6 @@ impl Fields {
             hasher.update(name.as_bytes()).update(blake3::hash(bytes).as_bytes());
         }
         hasher.finalize()
-    }
-}
-
-async fn read_part(mut part: Field<'_>, most_bytes: usize) -> Result<Bytes, Error> {
-    let mut whole = BytesMut::new();
-    while let Some(piece) = in_time(part.chunk()).await? {
-        if whole.len() + piece.len() > most_bytes {
-            return Err(too_large(most_bytes));
-        }
-        whole.extend_from_slice(&piece);
-    }
-    Ok(whole.freeze())
-}
-
-async fn in_time<T>(step: impl Future<Output = Result<T, MultipartError>>) -> Result<T, Error> {
-    match timeout(PATIENCE, step).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(Error::new(ProblemCode::TooLarge, "the form is too large"))
-        }
-        Ok(Err(_)) => Err(Error::new(ProblemCode::MalformedRequest, "the form is broken, or it broke off")),
-        Err(_) => Err(Error::new(ProblemCode::MalformedRequest, "the form did not come to its end in time")),
     }
 }
 
