@@ -21,6 +21,7 @@ pub mod result;
 pub mod socket;
 pub mod spec;
 pub mod system;
+pub mod text;
 pub mod worker;
 
 pub use id::{AssetId, GroupId, JobId, KeyId};

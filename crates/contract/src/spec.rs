@@ -73,6 +73,8 @@ pub enum JobKind {
 pub enum WorkerKind {
     /// Pictures by stable-diffusion.cpp.
     Sd,
+    /// Text by llama.cpp, or by any server that speaks as OpenAI does.
+    Llm,
 }
 
 impl JobSpec {
@@ -205,13 +207,14 @@ impl JobKind {
 
 impl WorkerKind {
     /// Every kind of worker.
-    pub const ALL: &[Self] = &[Self::Sd];
+    pub const ALL: &[Self] = &[Self::Sd, Self::Llm];
 
     /// Returns the name that stands in the keys of the queue and in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sd => "sd",
+            Self::Llm => "llm",
         }
     }
 }

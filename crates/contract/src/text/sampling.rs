@@ -1,0 +1,77 @@
+//! How the tokens of an answer are chosen, and when it ends.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How tokens are chosen. What is not said is as the model's preset has it, or else as the engine has it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TextSampling {
+    /// The most tokens of an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// What ends an answer, wherever it comes up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
+    /// How evenly unlikely tokens are chosen: 0 always takes the likeliest. From 0 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Only the likeliest tokens that together have this probability. From 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    /// Only so many of the likeliest tokens; 0 is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<u32>,
+    /// Only tokens with this share of the likeliest one's probability. From 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_p: Option<f64>,
+    /// Only tokens as surprising as is typical. From 0 to 1; 1 is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typical_p: Option<f64>,
+    /// How much less likely repeated tokens are. From 0 to 2; 1 is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat_penalty: Option<f64>,
+    /// How many of the last tokens count as repeated; -1 is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat_last_n: Option<i32>,
+    /// How much less likely tokens are that came up at all. From -2 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence_penalty: Option<f64>,
+    /// How much less likely tokens are with each time they came up. From -2 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frequency_penalty: Option<f64>,
+    /// The same seed and the same request give the same answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u32>,
+    /// How much likelier single tokens are. From -100 (never) to 100 (always).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub logit_bias: BTreeMap<u32, f64>,
+    /// How many of the likeliest tokens are told beside each chosen one; with 0 only the chosen one's probability.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_logprobs: Option<u32>,
+    /// What an answer must look like.
+    #[serde(default)]
+    pub format: AnswerFormat,
+}
+
+/// What an answer must look like.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum AnswerFormat {
+    /// As the model likes.
+    #[default]
+    Text,
+    /// Any JSON object.
+    JsonObject,
+    /// JSON of this schema.
+    JsonSchema {
+        /// The schema.
+        schema: Value,
+    },
+    /// What this grammar (GBNF) can make.
+    Grammar {
+        /// The grammar.
+        grammar: String,
+    },
+}
