@@ -78,8 +78,15 @@ impl TestValkey {
         self.child.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Child::id)
     }
 
-    /// Kills the server as a crash would.
+    /// Kills the server as a crash would. What it answered in the last seconds may be lost: while a flush to a slow disk is
+    /// under way, it answers before it writes.
     pub fn kill9(&self) -> anyhow::Result<()> {
+        self.end(Signal::KILL)
+    }
+
+    /// Kills the server once all that it answered is on the disk.
+    pub fn kill9_when_written(&self) -> anyhow::Result<()> {
+        self.ask("CONFIG SET appendfsync always")?;
         self.end(Signal::KILL)
     }
 
@@ -247,7 +254,7 @@ mod tests {
         server.ask("SET first 1").unwrap();
         server.ask("SET last 1").unwrap();
         assert!(server.cut_aof_tail(1).is_err(), "the server still runs");
-        server.kill9().unwrap();
+        server.kill9_when_written().unwrap();
         assert_eq!(server.cut_aof_tail(5).unwrap(), 5);
         server.restart().unwrap();
         assert_eq!(server.ask("EXISTS first").unwrap(), ":1");

@@ -121,7 +121,7 @@ async fn a_job_that_ends_while_valkey_is_away_is_accepted_and_the_next_comes_lat
     let mut consumer = ground.consumer("w1").await;
     let (first, second) = (ground.publish_new().await, ground.publish_new().await);
     let lease = take(&mut consumer).await;
-    ground.valkey.kill9().unwrap();
+    ground.valkey.kill9_when_written().unwrap();
     let ending = tokio::spawn(async move {
         let (accepted, next) = finish_and_take(&mut consumer, lease).await;
         (accepted, next.is_none(), consumer)

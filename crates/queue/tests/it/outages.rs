@@ -11,7 +11,7 @@ async fn a_waiting_worker_goes_on_after_a_crash_of_valkey() {
     let ground = Ground::new().await;
     let mut consumer = ground.consumer("w1").await;
     let waiting = tokio::spawn(async move { take(&mut consumer).await.job.id });
-    ground.valkey.kill9().unwrap();
+    ground.valkey.kill9_when_written().unwrap();
     ground.valkey.restart().unwrap();
     // The first command after the crash finds a dead connection.
     within(async { while ground.queue.ping().await.is_err() {} }).await;
@@ -25,7 +25,7 @@ async fn a_job_that_ends_while_valkey_is_away_is_accepted_when_it_is_back() {
     let mut consumer = ground.consumer("w1").await;
     let id = ground.publish_new().await;
     let lease = take(&mut consumer).await;
-    ground.valkey.kill9().unwrap();
+    ground.valkey.kill9_when_written().unwrap();
     let ending = tokio::spawn(async move { lease.succeed(&result()).await.unwrap() });
     // Not before it has tried in vain once: the shared connection is then known to be dead.
     within(async { while ground.queue.ping().await.is_ok() {} }).await;
@@ -37,7 +37,7 @@ async fn a_job_that_ends_while_valkey_is_away_is_accepted_when_it_is_back() {
 #[tokio::test]
 async fn the_functions_survive_a_crash() {
     let ground = Ground::new().await;
-    ground.valkey.kill9().unwrap();
+    ground.valkey.kill9_when_written().unwrap();
     ground.valkey.restart().unwrap();
     let fresh = ground.another().await;
     assert_eq!(fresh.depth(KIND).await.unwrap(), queue::Depth::default());
@@ -49,7 +49,7 @@ async fn a_heart_beats_again_after_a_crash() {
     let mut consumer = ground.queue.consumer(KIND, "w1", SHORT).await.unwrap();
     let id = ground.publish_new().await;
     let lease = take(&mut consumer).await;
-    ground.valkey.kill9().unwrap();
+    ground.valkey.kill9_when_written().unwrap();
     lease.report(progress(3));
     ground.valkey.restart().unwrap();
     within(async { while ground.field(id, "progress").await.is_none() {} }).await;

@@ -99,7 +99,7 @@ async fn the_wish_to_cancel_reaches_a_valkey_that_was_away() {
     let id = world.submit_for("ann").await;
     let lease = worker.lease().await;
     world.until(id, JobState::Running).await;
-    world.valkey.kill9().unwrap();
+    world.valkey.kill9_when_written().unwrap();
     assert!(matches!(world.dispatch.cancel_job(id).await.unwrap(), CancelRequest::Requested(_)));
     world.valkey.restart().unwrap();
     timeout(LIMIT, lease.cancelled().cancelled()).await.expect("the worker is told");
