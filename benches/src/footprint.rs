@@ -20,10 +20,11 @@ const REST: Duration = Duration::from_secs(3);
 
 /// Measures memory at rest, and the time from the start of the API to its first good answer.
 pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
-    let mut system = Plan::new().engine(Engine::StableDiffusion).start().await?;
+    let mut system = Plan::new().engine(Engine::StableDiffusion).text_workers(1).start().await?;
     tokio::time::sleep(REST).await;
     let api_mib = usage::memory_mib(system.apis[0].pid())?;
     let worker_mib = usage::memory_mib(system.workers[0].pid())?;
+    let text_worker_mib = usage::memory_mib(system.workers[1].pid())?;
     let mut ready_ms = Vec::new();
     for _ in 0..STARTS {
         system.apis[0].stop(Duration::from_secs(30)).await?;
@@ -32,6 +33,7 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
     Ok(vec![
         Row::limit("idle memory, API", "MiB", api_mib, Target::AtMost(60.0)),
         Row::limit("idle memory, worker without engine", "MiB", worker_mib, Target::AtMost(40.0)),
+        Row::limit("idle memory, text worker", "MiB", text_worker_mib, Target::AtMost(40.0)),
         Row::limit("API ready", "ms", median(&ready_ms), Target::AtMost(300.0)),
     ])
 }

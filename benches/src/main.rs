@@ -20,6 +20,7 @@ mod sd_cli;
 mod sd_peers;
 mod sd_server;
 mod takeover;
+mod text;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,8 @@ enum Subject {
     Picture,
     /// A series of pictures, against sd-server and one-shot sd-cli, which are built first: ten minutes.
     Resident,
+    /// Answers of a text model, against llama-server itself.
+    Text,
     /// Events to a thousand WebSocket clients.
     Websocket,
     /// Memory at rest, and the time until the API answers.
@@ -95,6 +98,7 @@ impl Subject {
             Self::Takeover => takeover::measure().await,
             Self::Picture => picture::overhead().await,
             Self::Resident => picture::resident().await,
+            Self::Text => text::measure().await,
             Self::Websocket => live::measure().await,
             Self::Footprint => footprint::measure().await,
             Self::List => list::measure().await,

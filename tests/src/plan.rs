@@ -18,6 +18,7 @@ pub enum Engine {
 pub struct Plan {
     pub(crate) apis: usize,
     pub(crate) workers: usize,
+    pub(crate) text_workers: usize,
     pub(crate) engine: Engine,
     pub(crate) database_url: Option<String>,
     pub(crate) settings: Vec<(String, String)>,
@@ -36,6 +37,7 @@ impl Plan {
         Self {
             apis: 1,
             workers: 1,
+            text_workers: 0,
             engine: Engine::Scripted(Duration::from_millis(5)),
             database_url: None,
             settings: Vec::new(),
@@ -53,6 +55,13 @@ impl Plan {
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
+        self
+    }
+
+    /// So many workers for text: llama-server with the tiny model.
+    #[must_use]
+    pub fn text_workers(mut self, text_workers: usize) -> Self {
+        self.text_workers = text_workers;
         self
     }
 

@@ -47,7 +47,11 @@ impl System {
             programs.sd_engine()?;
             testkit::tiny_models::write_sd(&folder.path().join("models"))?;
         }
-        let (apis, workers) = (plan.apis, plan.workers);
+        if plan.text_workers > 0 {
+            programs.llama_server()?;
+            testkit::tiny_models::write_llm(&folder.path().join("models"))?;
+        }
+        let (apis, workers, text_workers) = (plan.apis, plan.workers, plan.text_workers);
         let mut system = Self { plan, programs, apis: Vec::new(), workers: Vec::new(), valkey, folder, started: 0 };
         for number in 0..apis {
             let api = system.start_api(number).await?;
@@ -57,6 +61,11 @@ impl System {
             let worker = system.start_worker()?;
             system.workers.push(worker);
         }
+        for _ in 0..text_workers {
+            let worker = system.start_text_worker()?;
+            system.workers.push(worker);
+        }
+        let workers = workers + text_workers;
         if apis > 0 && workers > 0 {
             system.client().until_workers(workers, START_LIMIT).await.with_context(|| system.logs())?;
         }
@@ -141,12 +150,21 @@ impl System {
         }
     }
 
-    /// Starts another worker. It has announced itself once `until_workers` says so.
+    /// Starts another worker for pictures. It has announced itself once `until_workers` says so.
     pub fn start_worker(&mut self) -> anyhow::Result<Child> {
+        self.start_worker_of(&self.programs.worker_sd())
+    }
+
+    /// Starts another worker for text. It has announced itself once `until_workers` says so.
+    pub fn start_text_worker(&mut self) -> anyhow::Result<Child> {
+        self.start_worker_of(&self.programs.worker_llm())
+    }
+
+    fn start_worker_of(&mut self, program: &Path) -> anyhow::Result<Child> {
         self.started += 1;
         let name = format!("worker-{}", self.started);
         let settings = self.settings(&self.folder().join(&name));
-        Child::start(&name, &self.programs.worker_sd(), &settings, &self.folder().join(&name))
+        Child::start(&name, program, &settings, &self.folder().join(&name))
     }
 
     /// Returns the settings of a process whose data folder this is.
@@ -181,6 +199,9 @@ impl System {
                     set("ATELIER_SD_ENGINE", path(engine));
                 }
             }
+        }
+        if let (1.., Ok(engine)) = (self.plan.text_workers, self.programs.llama_server()) {
+            set("ATELIER_LLAMA_SERVER", path(engine));
         }
         settings.extend(self.plan.settings.iter().cloned());
         settings

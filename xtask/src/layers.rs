@@ -34,8 +34,8 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
 const DOORS: &[(&str, &[&str])] = &[
     ("redis", &["queue", "benches"]),
     ("sqlx", &["api", "tests", "benches"]),
-    // The worker shows its metrics on a port of its own, and nothing else.
-    ("axum", &["api", "worker"]),
+    // The worker shows its metrics on a port of its own, and nothing else; a bench paces an engine.
+    ("axum", &["api", "worker", "benches"]),
     ("diffusion-rs-sys", &["sd-engine"]),
     ("object_store", &["assets"]),
     ("reqwest", &["cli", "tests", "benches"]),

@@ -21,6 +21,7 @@ mod pictures;
 mod sd_engine;
 mod several;
 mod survival;
+mod text;
 
 use std::time::Duration;
 
