@@ -14,10 +14,7 @@ use testkit::valkey::TestValkey;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How long anything in a test may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// How often a condition that nobody announces is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+use crate::wait::{PATIENCE, until};
 
 pub(crate) struct House {
     pub(crate) valkey: TestValkey,
@@ -132,19 +129,6 @@ impl House {
     pub(crate) fn begin_to_stop(&self) {
         self.stop.cancel();
     }
-}
-
-/// Looks every few milliseconds, because nobody announces it, until there is something to return.
-pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let looking = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    };
-    timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 /// Waits for the next job.

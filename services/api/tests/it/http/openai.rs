@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::{
-    house::{Answer, House, next_job, send, succeed, until},
+    house::{Answer, House, next_job, send, succeed},
     picture::png,
 };
 use crate::sample::{failure, result};
+use crate::wait::until;
 
 const GENERATIONS: &str = "/v1/images/generations";
 

@@ -8,7 +8,8 @@ use contract::{
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::house::{House, next_job, send, until};
+use super::house::{House, next_job, send};
+use crate::wait::until;
 
 #[tokio::test]
 async fn a_paused_queue_accepts_and_cancels_and_says_that_it_is_paused() {
