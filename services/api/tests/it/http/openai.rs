@@ -148,6 +148,24 @@ async fn strangers_and_a_full_queue_are_told_in_the_same_words() {
 }
 
 #[tokio::test]
+async fn a_full_queue_keeps_no_pictures_of_those_whom_it_turns_away() {
+    let house = House::open_with(&[("ATELIER_QUEUE_LIMIT", "1")]).await;
+    house.submit("first").await;
+    let picture = BASE64_STANDARD.encode(png(64, 64));
+    for (path, body) in [
+        ("/v1/images/edits", json!({ "prompt": "x", "image": picture })),
+        ("/v1/images/edits", json!({ "prompt": "x", "images": [picture, picture] })),
+        ("/v1/images/variations", json!({ "image": picture })),
+        ("/sdapi/v1/img2img", json!({ "prompt": "x", "init_images": [picture], "width": 64, "height": 64 })),
+        ("/sdapi/v1/extra-single-image", json!({ "image": picture })),
+    ] {
+        let answer = house.post(path, &body).await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{path}: {}", answer.text());
+    }
+    house.assert_nothing_stored().await;
+}
+
+#[tokio::test]
 async fn a_job_that_goes_wrong_is_told_once_and_not_to_be_repeated() {
     let house = House::open_with(&[("ATELIER_MAX_ATTEMPTS", "1")]).await;
     let mut worker = house.worker().await;
