@@ -37,12 +37,13 @@ pub(crate) async fn show(client: &Client, options: &Options, output: Output) -> 
 fn describe(client: &Client, shown: &Shown) -> String {
     let job = &shown.job;
     let mut lines = vec![
-        format!("{} {}", job.state.as_str(), job.id),
+        format!("{} {}", words::state(job), job.id),
         format!("  submitted  {}", words::moment(job.submitted_at)),
         format!("  priority   {:?}", job.priority).to_lowercase(),
         format!("  attempts   {} of {}", job.attempts, job.max_attempts),
     ];
     lines.extend(job.position.map(|position| format!("  waits      {}", words::place(position))));
+    lines.extend(job.paused.then(|| format!("  waits      until `atelier resume {}`", job.id)));
     if job.cancel_requested && !job.state.is_end() {
         lines.push("  somebody asked for its end".into());
     }

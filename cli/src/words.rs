@@ -49,6 +49,11 @@ pub(crate) fn problem(problem: &Problem) -> String {
     lines.join("\n")
 }
 
+/// Returns where a job stands, in one word.
+pub(crate) fn state(job: &Job) -> &'static str {
+    if job.paused { "paused" } else { job.state.as_str() }
+}
+
 /// Returns the place of a waiting job, from 1.
 pub(crate) fn place(position: u64) -> String {
     if position == 1 {

@@ -125,6 +125,11 @@ async fn the_queue_is_paused_reordered_cleared_and_resumed_from_the_terminal() {
     let listed = atelier(&system, &["list"]).await;
     assert!(String::from_utf8_lossy(&listed.stderr).contains("the queue is paused"), "{listed:?}");
 
+    let paused: Vec<Job> = json(&atelier(&system, &["--json", "pause", &ids[0], &ids[1]]).await);
+    assert!(paused.iter().all(|job| job.paused && job.position.is_none()), "{paused:?}");
+    assert!(text(&atelier(&system, &["show", &ids[1]]).await).contains(&format!("until `atelier resume {}`", ids[1])));
+    assert_eq!(text(&atelier(&system, &["resume", &ids[1]]).await).trim(), format!("queued {}", ids[1]));
+
     assert_eq!(code(&atelier(&system, &["cancel", &ids[0]]).await), 0);
     assert_eq!(code(&atelier(&system, &["move", &ids[0], "back"]).await), 4);
     let changed: contract::control::ChangedJobs = json(&atelier(&system, &["--json", "clear"]).await);

@@ -59,7 +59,7 @@ pub(super) const CANCEL: &str = concat!(
 
 pub(super) const RETRY: &str = concat!(
     "UPDATE jobs SET state = 'queued', generation = generation + 1, attempts = 0, crashes = 0, is_running = FALSE, \
-        cancel_requested = FALSE, rank = priority, placed = 0, position = $2, run_at = $2, ranked_at = $2, \
+        cancel_requested = FALSE, paused = FALSE, rank = priority, placed = 0, position = $2, run_at = $2, ranked_at = $2, \
         result = NULL, failure = NULL, published_at = NULL, started_at = NULL, ended_at = NULL \
      WHERE id = $1 AND state IN ('failed', 'cancelled', 'dead') RETURNING ",
     job_columns!()
