@@ -107,6 +107,11 @@ impl Library {
         self.check(id).map(|checked| checked.family)
     }
 
+    /// Returns what suits a model by its own word, by the names of the fields of a job; only models of several files say it.
+    pub fn load_defaults(&self, id: &str) -> Result<Map<String, Value>, Error> {
+        self.check(id).map(|checked| checked.defaults)
+    }
+
     /// Returns every LoRA, by id. Those that cannot be used say why.
     pub fn list_loras(&self) -> Result<Vec<AddOn>, Error> {
         self.loras.list()

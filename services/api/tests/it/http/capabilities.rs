@@ -46,6 +46,24 @@ async fn the_family_of_the_model_decides_what_suits_it_and_a_job_gets_that() {
 }
 
 #[tokio::test]
+async fn what_a_model_says_of_itself_counts_more_than_its_family() {
+    let house = studio().await;
+    let path = house.folder.path().join("models/checkpoints/smoke.json");
+    let mut sidecar: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    sidecar["defaults"] = json!({ "width": 256, "steps": 4, "sampler": "euler", "height": 100, "colour": "red" });
+    std::fs::write(&path, sidecar.to_string()).unwrap();
+    let found: Capabilities = house.get("/api/capabilities?kind=text_to_image").await.json();
+    let text_to_image = kind(&found, JobKind::TextToImage);
+    let job: Job = house.post("/api/workflows/text_to_image", &json!({ "prompt": "x" })).await.json();
+    let spec = serde_json::to_value(&job.spec).unwrap();
+    for (name, value) in
+        [("width", json!(256)), ("height", json!(1024)), ("steps", json!(4)), ("sampler", json!("euler"))]
+    {
+        assert_eq!((&spec[name], field(text_to_image, name).default.as_ref()), (&value, Some(&value)), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn names_of_files_are_choices() {
     let house = studio().await;
     let found: Capabilities = house.get("/api/capabilities?kind=text_to_image,upscale").await.json();
