@@ -1,7 +1,7 @@
 //! `atelier pause` and `atelier resume`: whether workers get anything new, or certain jobs.
 
 use clap::{Args, builder::PossibleValuesParser};
-use contract::{JobId, control::ChooseQueue, job::Job, spec::WorkerKind, system::QueueDepth};
+use contract::{JobId, control::ChooseQueue, job::Job, page::Page, spec::WorkerKind, system::QueueDepth};
 
 use crate::{
     client::{Client, Error},
@@ -28,34 +28,36 @@ impl Options {
 
 pub(crate) async fn pause(client: &Client, options: &Options, output: Output) -> Result<Exit, Error> {
     if options.ids.is_empty() {
-        let queues = client.pause_queue(&options.chosen()).await?;
-        output.result(&queues, |queues| table(&queues.data));
-        return Ok(Exit::Done);
+        return Ok(show_queues(&client.pause_queue(&options.chosen()).await?, output));
     }
     let mut jobs = Vec::new();
     for id in &options.ids {
         jobs.push(client.pause_job(*id).await?);
     }
-    output.result(&jobs, |jobs| list(jobs));
-    Ok(Exit::Done)
+    Ok(show_jobs(&jobs, output))
 }
 
 pub(crate) async fn resume(client: &Client, options: &Options, output: Output) -> Result<Exit, Error> {
     if options.ids.is_empty() {
-        let queues = client.resume_queue(&options.chosen()).await?;
-        output.result(&queues, |queues| table(&queues.data));
-        return Ok(Exit::Done);
+        return Ok(show_queues(&client.resume_queue(&options.chosen()).await?, output));
     }
     let mut jobs = Vec::new();
     for id in &options.ids {
         jobs.push(client.resume_job(*id).await?);
     }
-    output.result(&jobs, |jobs| list(jobs));
-    Ok(Exit::Done)
+    Ok(show_jobs(&jobs, output))
 }
 
-fn list(jobs: &[Job]) -> String {
-    jobs.iter().map(|job| format!("{} {}", words::state(job), job.id)).collect::<Vec<_>>().join("\n")
+fn show_queues(queues: &Page<QueueDepth>, output: Output) -> Exit {
+    output.result(queues, |queues| table(&queues.data));
+    Exit::Done
+}
+
+fn show_jobs(jobs: &[Job], output: Output) -> Exit {
+    output.result(&jobs, |jobs| {
+        jobs.iter().map(|job| format!("{} {}", words::state(job), job.id)).collect::<Vec<_>>().join("\n")
+    });
+    Exit::Done
 }
 
 fn table(queues: &[QueueDepth]) -> String {

@@ -10,7 +10,7 @@ use super::{
     Db, Error,
     connection::values,
     groups::revive_group,
-    jobs::{add_turn, job_row},
+    jobs::{add_turn, job_as_it_is},
     row::{JobRow, job_columns, micros},
 };
 
@@ -82,8 +82,7 @@ impl Db {
         let mut tx = self.begin("cancel a job").await?;
         let changed: Option<JobRow> = tx.fetch_optional(CANCEL, values![id.0, micros(at)]).await?;
         let Some(row) = changed else {
-            let row = job_row(&mut tx, id.0).await?;
-            return Ok(row.map(Job::try_from).transpose()?.map_or(CancelRequest::Absent, CancelRequest::AlreadyEnded));
+            return Ok(job_as_it_is(&mut tx, id.0).await?.map_or(CancelRequest::Absent, CancelRequest::AlreadyEnded));
         };
         tx.commit().await?;
         let job = Job::try_from(row)?;
@@ -95,8 +94,7 @@ impl Db {
         let mut tx = self.begin("retry a job").await?;
         let changed: Option<JobRow> = tx.fetch_optional(RETRY, values![id.0, micros(at)]).await?;
         let Some(row) = changed else {
-            let row = job_row(&mut tx, id.0).await?;
-            return Ok(row.map(Job::try_from).transpose()?.map_or(RetryRequest::Absent, RetryRequest::NotRetryable));
+            return Ok(job_as_it_is(&mut tx, id.0).await?.map_or(RetryRequest::Absent, RetryRequest::NotRetryable));
         };
         add_turn(&mut tx, id.0).await?;
         revive_group(&mut tx, &row).await?;
@@ -114,8 +112,7 @@ impl Db {
         let mut tx = self.begin("move a job").await?;
         let moved: Option<JobRow> = tx.fetch_optional(MOVE, values![id.0, placed, rank, micros(at)]).await?;
         let Some(row) = moved else {
-            let row = job_row(&mut tx, id.0).await?;
-            return Ok(row.map(Job::try_from).transpose()?.map_or(MoveRequest::Absent, MoveRequest::NotWaiting));
+            return Ok(job_as_it_is(&mut tx, id.0).await?.map_or(MoveRequest::Absent, MoveRequest::NotWaiting));
         };
         add_turn(&mut tx, id.0).await?;
         tx.commit().await?;

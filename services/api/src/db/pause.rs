@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::{
     Db, Error,
     connection::{Value, values},
-    jobs::job_row,
+    jobs::job_as_it_is,
     row::{JobRow, job_columns, micros},
 };
 
@@ -69,8 +69,7 @@ impl Db {
         let mut tx = self.begin(action).await?;
         let changed: Option<JobRow> = tx.fetch_optional(sql, values).await?;
         let Some(row) = changed else {
-            let row = job_row(&mut tx, id.0).await?;
-            return Ok(row.map(Job::try_from).transpose()?.map_or(PauseRequest::Absent, PauseRequest::NotWaiting));
+            return Ok(job_as_it_is(&mut tx, id.0).await?.map_or(PauseRequest::Absent, PauseRequest::NotWaiting));
         };
         tx.commit().await?;
         Ok(PauseRequest::Done(row.try_into()?))

@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use api::{
-    db::{Db, PauseRequest},
-    dispatch::{Dispatch, Parts},
-};
+use api::db::PauseRequest;
 use contract::{JobId, job::JobState, spec::WorkerKind};
-use queue::{Accepted, Queue};
+use queue::Accepted;
 use tokio_util::sync::CancellationToken;
 
-use super::world::{PREFIX, World};
+use super::world::World;
 use crate::{
     db::ground::{Ground, on_both},
     sample::{failure, result},
@@ -120,13 +117,8 @@ async fn a_job_that_a_worker_has_is_not_paused(ground: Ground) {
 #[tokio::test]
 async fn what_one_instance_pauses_no_other_publishes() {
     let world = World::new(Ground::postgres().await).await;
-    let second = Parts {
-        db: Db::open(&world.ground.url).await.unwrap(),
-        queue: Queue::connect(&world.valkey.url(), PREFIX).await.unwrap(),
-        ..world.parts.clone()
-    };
     let stop = CancellationToken::new();
-    let (other, task) = Dispatch::start(second, stop.clone());
+    let (other, task) = world.another_api(&stop).await;
     for _ in 0..4 {
         world.submit_for("a").await;
     }

@@ -84,6 +84,16 @@ impl World {
         self.ended = self.dispatch.ended();
     }
 
+    /// Starts another instance of the API on the same data, with connections of its own.
+    pub(crate) async fn another_api(&self, stop: &CancellationToken) -> (Dispatch, JoinHandle<()>) {
+        let parts = Parts {
+            db: Db::open(&self.ground.url).await.unwrap(),
+            queue: Queue::connect(&self.valkey.url(), PREFIX).await.unwrap(),
+            ..self.parts.clone()
+        };
+        Dispatch::start(parts, stop.clone())
+    }
+
     pub(crate) fn db(&self) -> &Db {
         &self.parts.db
     }
