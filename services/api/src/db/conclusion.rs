@@ -3,7 +3,7 @@
 use contract::{
     JobId,
     event::JobChange,
-    job::{Failure, Job, JobState},
+    job::{Failure, JobState},
     result::JobResult,
 };
 use uuid::Uuid;
