@@ -18,6 +18,8 @@ use contract::{
     model::{AddOn, Family, Model, ModelFormat},
 };
 
+use serde_json::{Map, Value};
+
 pub use add_ons::AddOnFile;
 
 use self::{add_ons::AddOns, files::Problem, memory::Memory, scan::Found};

@@ -122,7 +122,7 @@ async fn submit_all(client: Client, options: Options, mut chance: Rng) -> anyhow
         let (prompt, picture) = manner.picture(&format!("job {number} of run {run:08x}"), &models, &mut chance);
         let pictures = picture["batch_count"].as_u64().map_or(1, |count| count as usize);
         let is_repeated = chance.f64() < REPEATED;
-        let cancel_after = cancel_after(&mut chance);
+        let cancel_after = change_of_mind(&mut chance);
 
         let key = format!("{run:08x}-{number}");
         let priority = chance.choice(["interactive", "normal", "normal", "batch"]).unwrap_or("normal");
@@ -149,7 +149,7 @@ async fn submit_all(client: Client, options: Options, mut chance: Rng) -> anyhow
         let (body, cells) =
             group::draw(&format!("group {number} of run {run:08x}"), options.engine, &models, &mut chance);
         let is_repeated = chance.f64() < REPEATED;
-        let cancel_after = cancel_after(&mut chance);
+        let cancel_after = change_of_mind(&mut chance);
         let request = Request { path: "/api/groups".to_owned(), key: format!("{run:08x}-group-{number}"), body };
         let id = submit::<GroupView>(&client, &request).await?.group.id;
         let submission = GroupSubmission { id, cells, is_cancelled: cancel_after.is_some() };
@@ -174,7 +174,7 @@ async fn submit_all(client: Client, options: Options, mut chance: Rng) -> anyhow
 }
 
 /// Returns after which time a client changes its mind, if it does.
-fn cancel_after(chance: &mut Rng) -> Option<Duration> {
+fn change_of_mind(chance: &mut Rng) -> Option<Duration> {
     (chance.f64() < CANCELLED).then(|| Duration::from_millis(chance.u64(0..400)))
 }
 
