@@ -59,9 +59,9 @@ pub(crate) enum Command {
     Retry(retry::Options),
     /// Puts a waiting job before or behind the others.
     Move(place::Options),
-    /// Keeps everything new from the workers. What runs goes on, and jobs are accepted all the same.
+    /// Keeps everything new from the workers, or certain jobs. What runs goes on, and jobs are accepted all the same.
     Pause(pause::Options),
-    /// Lets the workers have jobs again.
+    /// Lets the workers have jobs again, or those that were paused one by one.
     Resume(pause::Options),
     /// Deletes the records of jobs that have ended. The pictures stay.
     Clear(clear::Options),

@@ -116,6 +116,16 @@ impl Client {
         self.read(self.request(Method::POST, &["api", "jobs", &id.to_string(), "move"]).json(to)).await
     }
 
+    /// Keeps a waiting job from the workers.
+    pub(crate) async fn pause_job(&self, id: JobId) -> Result<Job, Error> {
+        self.read(self.request(Method::POST, &["api", "jobs", &id.to_string(), "pause"])).await
+    }
+
+    /// Lets the workers have a paused job.
+    pub(crate) async fn resume_job(&self, id: JobId) -> Result<Job, Error> {
+        self.read(self.request(Method::POST, &["api", "jobs", &id.to_string(), "resume"])).await
+    }
+
     /// Gives many ended jobs another life.
     pub(crate) async fn retry_jobs(&self, which: &RetryJobs) -> Result<ChangedJobs, Error> {
         self.read(self.request(Method::POST, &["api", "jobs", "retry"]).json(which)).await

@@ -81,7 +81,7 @@ fn row(job: &Job, now: OffsetDateTime) -> String {
     format!(
         "{}  {:<14} {:>8} ago  {}",
         job.id,
-        format!("{}{progress}", job.state.as_str()),
+        format!("{}{progress}", words::state(job)),
         words::span(now - job.submitted_at),
         words::subject(job, SUBJECT_LETTERS)
     )

@@ -1,18 +1,22 @@
-//! `atelier pause` and `atelier resume`: whether workers get anything new.
+//! `atelier pause` and `atelier resume`: whether workers get anything new, or certain jobs.
 
 use clap::{Args, builder::PossibleValuesParser};
-use contract::{control::ChooseQueue, spec::WorkerKind, system::QueueDepth};
+use contract::{JobId, control::ChooseQueue, job::Job, page::Page, spec::WorkerKind, system::QueueDepth};
 
 use crate::{
     client::{Client, Error},
     exit::Exit,
     output::Output,
+    words,
 };
 
 #[derive(Args)]
 pub(crate) struct Options {
+    /// Only these waiting jobs; the whole queue without any.
+    #[arg(value_name = "JOB")]
+    ids: Vec<JobId>,
     /// Only for this kind of worker; for all of them without it.
-    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(WorkerKind::ALL.iter().map(|kind| kind.as_str())))]
+    #[arg(long, conflicts_with = "ids", value_name = "KIND", value_parser = PossibleValuesParser::new(WorkerKind::ALL.iter().map(|kind| kind.as_str())))]
     worker: Option<String>,
 }
 
@@ -23,15 +27,37 @@ impl Options {
 }
 
 pub(crate) async fn pause(client: &Client, options: &Options, output: Output) -> Result<Exit, Error> {
-    let queues = client.pause_queue(&options.chosen()).await?;
-    output.result(&queues, |queues| table(&queues.data));
-    Ok(Exit::Done)
+    if options.ids.is_empty() {
+        return Ok(show_queues(&client.pause_queue(&options.chosen()).await?, output));
+    }
+    let mut jobs = Vec::new();
+    for id in &options.ids {
+        jobs.push(client.pause_job(*id).await?);
+    }
+    Ok(show_jobs(&jobs, output))
 }
 
 pub(crate) async fn resume(client: &Client, options: &Options, output: Output) -> Result<Exit, Error> {
-    let queues = client.resume_queue(&options.chosen()).await?;
-    output.result(&queues, |queues| table(&queues.data));
-    Ok(Exit::Done)
+    if options.ids.is_empty() {
+        return Ok(show_queues(&client.resume_queue(&options.chosen()).await?, output));
+    }
+    let mut jobs = Vec::new();
+    for id in &options.ids {
+        jobs.push(client.resume_job(*id).await?);
+    }
+    Ok(show_jobs(&jobs, output))
+}
+
+fn show_queues(queues: &Page<QueueDepth>, output: Output) -> Exit {
+    output.result(queues, |queues| table(&queues.data));
+    Exit::Done
+}
+
+fn show_jobs(jobs: &[Job], output: Output) -> Exit {
+    output.result(&jobs, |jobs| {
+        jobs.iter().map(|job| format!("{} {}", words::state(job), job.id)).collect::<Vec<_>>().join("\n")
+    });
+    Exit::Done
 }
 
 fn table(queues: &[QueueDepth]) -> String {
@@ -53,6 +79,17 @@ pub(crate) fn notice(queues: &[QueueDepth]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn either_jobs_are_named_or_workers() {
+        use clap::Parser;
+        let id = "01980000-0000-7000-8000-000000000001";
+        let parses = |arguments: &[&str]| {
+            crate::arguments::Arguments::try_parse_from([&["atelier", "pause"], arguments].concat()).is_ok()
+        };
+        assert!(parses(&[]) && parses(&[id, id]) && parses(&["--worker", "sd"]));
+        assert!(!parses(&[id, "--worker", "sd"]) && !parses(&["sd"]));
+    }
 
     fn queue(is_paused: bool) -> QueueDepth {
         QueueDepth { worker_kind: WorkerKind::Sd, queued: 3, running: 1, oldest_queued_s: 9, is_paused }

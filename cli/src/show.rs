@@ -37,12 +37,13 @@ pub(crate) async fn show(client: &Client, options: &Options, output: Output) -> 
 fn describe(client: &Client, shown: &Shown) -> String {
     let job = &shown.job;
     let mut lines = vec![
-        format!("{} {}", job.state.as_str(), job.id),
+        format!("{} {}", words::state(job), job.id),
         format!("  submitted  {}", words::moment(job.submitted_at)),
         format!("  priority   {:?}", job.priority).to_lowercase(),
         format!("  attempts   {} of {}", job.attempts, job.max_attempts),
     ];
     lines.extend(job.position.map(|position| format!("  waits      {}", words::place(position))));
+    lines.extend(job.paused.then(|| format!("  waits      until `atelier resume {}`", job.id)));
     if job.cancel_requested && !job.state.is_end() {
         lines.push("  somebody asked for its end".into());
     }
@@ -62,6 +63,7 @@ fn describe(client: &Client, shown: &Shown) -> String {
     for asset in job.result.iter().flat_map(|result| &result.assets) {
         lines.push(format!("  picture    {} ({})", client.asset_address(asset), words::size(asset.size_bytes)));
     }
+    lines.extend(words::measures(job));
     lines.extend(timeline::lines(job));
     lines.join("\n")
 }
@@ -81,7 +83,17 @@ fn fields(document: &impl Serialize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::tests::finished_job;
+    use crate::timeline::tests::{finished_job, measured_job};
+
+    #[test]
+    fn what_was_done_differently_is_said() {
+        let client = Client::new(&"http://127.0.0.1:8080".parse().unwrap(), None).unwrap();
+        let text = describe(&client, &Shown { job: measured_job(), attempts: vec![] });
+        assert!(
+            text.contains("\n  measure    pixels were decoded in tiles, because memory ran out without it\n"),
+            "{text}"
+        );
+    }
 
     #[test]
     fn everything_that_a_person_may_ask_is_there() {

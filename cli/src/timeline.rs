@@ -72,6 +72,17 @@ pub(crate) mod tests {
         .unwrap()
     }
 
+    /// The same, where memory had to be saved.
+    pub(crate) fn measured_job() -> Job {
+        let measure = serde_json::json!({
+            "step": "vae_tiling", "reason": "out_of_memory",
+            "message": "pixels were decoded in tiles, because memory ran out without it",
+        });
+        let mut job = finished_job();
+        job.result.as_mut().unwrap().measures = vec![serde_json::from_value(measure).unwrap()];
+        job
+    }
+
     #[test]
     fn each_part_says_how_long_it_took() {
         let lines = lines(&finished_job());

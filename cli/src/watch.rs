@@ -121,6 +121,7 @@ fn ending(client: &Client, job: &Job, paths: &[PathBuf]) -> String {
             asset.width.zip(asset.height).map(|(width, height)| format!("{width} × {height}, ")).unwrap_or_default();
         lines.push(format!("  {place}  ({side}{})", words::size(asset.size_bytes)));
     }
+    lines.extend(words::measures(job));
     let timeline = timeline::lines(job);
     if !timeline.is_empty() {
         lines.push(String::new());
@@ -134,7 +135,17 @@ mod tests {
     use contract::job::{Failure, FailureCode};
 
     use super::*;
-    use crate::timeline::tests::finished_job;
+    use crate::timeline::tests::{finished_job, measured_job};
+
+    #[test]
+    fn what_was_done_differently_is_said_at_the_end() {
+        let text = ending(&client(), &measured_job(), &[]);
+        assert!(
+            text.contains("\n  measure    pixels were decoded in tiles, because memory ran out without it\n"),
+            "{text}"
+        );
+        assert!(!ending(&client(), &finished_job(), &[]).contains("measure"));
+    }
 
     fn client() -> Client {
         Client::new(&"http://127.0.0.1:8080".parse().unwrap(), None).unwrap()

@@ -49,6 +49,17 @@ pub(crate) fn problem(problem: &Problem) -> String {
     lines.join("\n")
 }
 
+/// Returns what was done differently so that a job could be done at all, a line each.
+pub(crate) fn measures(job: &Job) -> Vec<String> {
+    let measures = job.result.iter().flat_map(|result| &result.measures);
+    measures.map(|measure| format!("  measure    {}", measure.message)).collect()
+}
+
+/// Returns where a job stands, in one word.
+pub(crate) fn state(job: &Job) -> &'static str {
+    if job.paused { "paused" } else { job.state.as_str() }
+}
+
 /// Returns the place of a waiting job, from 1.
 pub(crate) fn place(position: u64) -> String {
     if position == 1 {

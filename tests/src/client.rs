@@ -85,6 +85,11 @@ impl Client {
         Ok(self.request(Method::POST, path)?.json(body).send().await?)
     }
 
+    /// Deletes what is at a path, whatever the answer.
+    pub async fn delete(&self, path: &str) -> anyhow::Result<Response> {
+        Ok(self.request(Method::DELETE, path)?.send().await?)
+    }
+
     /// Gets a path and reads the answer, which must be a success.
     pub async fn get_json<T: serde::de::DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         read(self.get(path).await?).await
@@ -112,7 +117,7 @@ impl Client {
 
     /// Asks for the end of a job.
     pub async fn cancel(&self, id: JobId) -> anyhow::Result<Response> {
-        Ok(self.request(Method::DELETE, &format!("/api/jobs/{id}"))?.send().await?)
+        self.delete(&format!("/api/jobs/{id}")).await
     }
 
     /// Waits until a job is in this state.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
+use serde_json::{Value, json};
 
 /// The file that makes it a model, below the models folder.
 const SIDECAR: &str = "checkpoints/smoke.json";
@@ -20,9 +21,18 @@ pub(crate) fn write_if_there_is_no_other(models_dir: &Path) -> anyhow::Result<bo
     if models.is_empty() {
         println!("  there is no model in {}: writing the smoke model", models_dir.display());
         testkit::tiny_models::write_sd(models_dir).context("could not write the smoke model")?;
+        add_defaults(&models_dir.join(SIDECAR)).context("could not say what suits the smoke model")?;
         return Ok(true);
     }
     Ok(models == [models_dir.join(SIDECAR)])
+}
+
+/// Says in the sidecar what suits the model: what suits its family, FLUX.2, takes a CPU minutes.
+fn add_defaults(sidecar: &Path) -> anyhow::Result<()> {
+    let mut description: Value = serde_json::from_slice(&fs::read(sidecar)?)?;
+    description["defaults"] = json!({ "width": 256, "height": 256, "steps": 4 });
+    fs::write(sidecar, format!("{description:#}\n"))?;
+    Ok(())
 }
 
 fn list_models(folder: &Path, models: &mut Vec<PathBuf>) {
@@ -44,7 +54,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let models_dir = folder.path();
         assert!(write_if_there_is_no_other(models_dir).unwrap());
-        assert!(models_dir.join(SIDECAR).is_file());
+        let description: Value = serde_json::from_slice(&fs::read(models_dir.join(SIDECAR)).unwrap()).unwrap();
+        assert_eq!(description["defaults"]["width"], 256, "{description}");
         assert!(write_if_there_is_no_other(models_dir).unwrap(), "the second start finds the smoke model alone");
         fs::create_dir_all(models_dir.join("checkpoints/flux")).unwrap();
         fs::write(models_dir.join("checkpoints/flux/klein.gguf"), "").unwrap();

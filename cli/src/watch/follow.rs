@@ -80,10 +80,13 @@ pub(super) async fn follow(client: &Client, id: JobId, sight: &mut impl Sight) -
     }
 }
 
-/// Says how many are before a waiting job, and that the queue is paused where it is; once, until it changes.
+/// Says how many are before a waiting job, and that it or the queue is paused where that is so; once, until it changes.
 async fn say_why_it_waits(client: &Client, job: &Job, said: &mut Option<String>, sight: &mut impl Sight) {
-    let Some(position) = job.position else { return };
-    let mut text = words::place(position);
+    let mut text = match job.position {
+        Some(position) => words::place(position),
+        None if job.paused => format!("the job is paused: `atelier resume {}` lets it go on", job.id),
+        None => return,
+    };
     // An older server cannot say, and watching is no worse for it.
     if let Ok(mut queues) = client.list_queues().await {
         queues.data.retain(|queue| queue.worker_kind == job.kind.worker_kind());

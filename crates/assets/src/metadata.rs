@@ -7,13 +7,16 @@ mod read;
 mod recipe;
 pub(crate) mod xmp;
 
-use contract::spec::JobSpec;
+use contract::{result::Measure, spec::JobSpec};
 
 pub use read::{read_spec, read_texts};
 pub use recipe::{Recipe, find_recipe};
 
 /// The keyword of our own JSON: the whole [`JobSpec`], with the seed of this one picture.
 pub const OWN_KEYWORD: &str = "atelier";
+/// The keyword of what was done differently so that the picture could be made at all: a list of [`Measure`]s. It stands beside
+/// our own JSON and not in it, as that is a job that anybody may submit again.
+pub const MEASURES_KEYWORD: &str = "atelier_measures";
 /// The keyword of A1111.
 pub const A1111_KEYWORD: &str = "parameters";
 
@@ -36,4 +39,12 @@ pub fn texts(spec: &JobSpec, seed: u32) -> serde_json::Result<Vec<Text>> {
     let parameters = parameters::write(&own, seed).map(|text| Text { keyword: A1111_KEYWORD.to_owned(), text });
     let json = Text { keyword: OWN_KEYWORD.to_owned(), text: serde_json::to_string(&own)? };
     Ok(parameters.into_iter().chain([json]).collect())
+}
+
+/// Returns the text that says what was done differently; none if nothing was.
+pub fn measures_text(measures: &[Measure]) -> serde_json::Result<Option<Text>> {
+    if measures.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Text { keyword: MEASURES_KEYWORD.to_owned(), text: serde_json::to_string(measures)? }))
 }

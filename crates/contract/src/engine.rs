@@ -9,6 +9,7 @@
 mod generation;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 pub use generation::{Generation, HiresPass, HiresUpscaler, LoraFile, RawPicture, Tiling};
 
@@ -212,4 +213,8 @@ pub struct ModelFiles {
     pub flash_attn: bool,
     /// Decodes in tiles.
     pub vae_tiling: bool,
+    /// What suits the model, by the names of the fields of a job, where a request does not say otherwise. Only a sidecar says
+    /// it; engines never hear of it.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub defaults: Map<String, Value>,
 }

@@ -28,6 +28,9 @@ pub struct Job {
     pub priority: Priority,
     /// True from the moment that somebody asked for its end.
     pub cancel_requested: bool,
+    /// True while it waits and somebody keeps it from the workers.
+    #[serde(default)]
+    pub paused: bool,
     /// How often a worker has taken it.
     pub attempts: u32,
     /// After how many attempts it is set aside.

@@ -18,6 +18,8 @@ use contract::{
     model::{AddOn, Family, Model, ModelFormat},
 };
 
+use serde_json::{Map, Value};
+
 pub use add_ons::AddOnFile;
 
 use self::{add_ons::AddOns, files::Problem, memory::Memory, scan::Found};
@@ -105,6 +107,11 @@ impl Library {
     /// Returns what a model is built like, if it can be used.
     pub fn load_family(&self, id: &str) -> Result<Family, Error> {
         self.check(id).map(|checked| checked.family)
+    }
+
+    /// Returns what suits a model by its own word, by the names of the fields of a job; only models of several files say it.
+    pub fn load_defaults(&self, id: &str) -> Result<Map<String, Value>, Error> {
+        self.check(id).map(|checked| checked.defaults)
     }
 
     /// Returns every LoRA, by id. Those that cannot be used say why.

@@ -10,7 +10,7 @@ use chassis::clock::Clock;
 use contract::{
     asset::AssetRef,
     event::Phase,
-    result::{JobResult, Timeline},
+    result::{JobResult, Measure, Timeline},
     spec::JobSpec,
 };
 use time::OffsetDateTime;
@@ -40,7 +40,7 @@ pub(crate) async fn keep(
     let mut stored = Vec::with_capacity(made.pictures.len());
     tell(StepReport { phase: Phase::Storing, step: 0, steps });
     for (picture, step) in made.pictures.into_iter().zip(1..) {
-        stored.push(keep_picture(assets, origin.spec.clone(), picture).await?);
+        stored.push(keep_picture(assets, origin.spec.clone(), picture, made.notes.measures.clone()).await?);
         tell(StepReport { phase: Phase::Storing, step, steps });
     }
     Ok(JobResult {
@@ -58,16 +58,22 @@ pub(crate) async fn keep(
     })
 }
 
-async fn keep_picture(assets: &AssetStore, spec: JobSpec, picture: Picture) -> anyhow::Result<AssetRef> {
+async fn keep_picture(
+    assets: &AssetStore,
+    spec: JobSpec,
+    picture: Picture,
+    measures: Vec<Measure>,
+) -> anyhow::Result<AssetRef> {
     let media_type = spec.output().format.media_type();
     // Compressing a large picture takes a second, in which this thread has better things to do.
-    let encoding = tokio::task::spawn_blocking(move || encode(&spec, picture));
+    let encoding = tokio::task::spawn_blocking(move || encode(&spec, picture, &measures));
     let file = encoding.await.context("could not wait for a picture to be encoded")??;
     assets.put(media_type, Bytes::from(file)).await.context("could not store a picture")
 }
 
-fn encode(spec: &JobSpec, picture: Picture) -> anyhow::Result<Vec<u8>> {
-    let texts = metadata::texts(spec, picture.seed).context("could not write down how a picture was made")?;
+fn encode(spec: &JobSpec, picture: Picture, measures: &[Measure]) -> anyhow::Result<Vec<u8>> {
+    let mut texts = metadata::texts(spec, picture.seed).context("could not write down how a picture was made")?;
+    texts.extend(metadata::measures_text(measures).context("could not write down what was done differently")?);
     let pixels = Pixels { width: picture.width, height: picture.height, rgb: picture.rgb };
     picture::encode(&pixels, spec.output(), &texts).context("could not encode a picture")
 }

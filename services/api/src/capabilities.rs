@@ -3,8 +3,7 @@
 mod family;
 
 use contract::{
-    capabilities::{Capabilities, Field, KindCapabilities, describe, fields},
-    model::Family,
+    capabilities::{Capabilities, Field, FieldType, KindCapabilities, describe, fields},
     spec::{Hires, JobKind},
 };
 use serde_json::{Map, Value};
@@ -23,35 +22,54 @@ pub(crate) struct Names {
 
 /// Returns what a model can be asked for; without a model, what any can.
 pub(crate) fn of(model: Option<Chosen>, kinds: &[JobKind], names: &Names) -> Capabilities {
-    let (id, family) = model.map(|model| (model.id, model.family)).unzip();
-    let family = family.unwrap_or_default();
-    let model = id.as_deref().unwrap_or_default();
-    let kinds = kinds.iter().map(|kind| of_kind(*kind, family, model, names)).collect();
-    Capabilities { kinds, family, model: id }
+    let id = model.as_ref().map(|model| model.id.clone());
+    let model = model.unwrap_or_default();
+    let kinds = kinds.iter().map(|kind| of_kind(*kind, &model, names)).collect();
+    Capabilities { kinds, family: model.family, model: id }
 }
 
 /// Returns what a job of this kind has that does not say otherwise, where the model decides it.
-pub(crate) fn defaults(kind: JobKind, family: Family, model: &str) -> Map<String, Value> {
+///
+/// The model's own word counts more than its family. What is no value of a field is passed over.
+pub(crate) fn defaults(kind: JobKind, model: &Chosen) -> Map<String, Value> {
     let known = fields(kind);
-    let suits = family::suits(family, model);
-    let is_known = |name: &str| known.iter().any(|field| field.name == name && field.default.is_some());
-    suits.into_iter().filter(|(name, _)| is_known(name)).map(|(name, value)| (name.to_owned(), value)).collect()
+    let of_family = family::suits(model.family, &model.id).into_iter().map(|(name, value)| (name.to_owned(), value));
+    let own = model.defaults.iter().map(|(name, value)| (name.clone(), value.clone()));
+    let fits = |name: &str, value: &Value| known.iter().any(|field| field.name == name && fits(field, value));
+    of_family.chain(own).filter(|(name, value)| fits(name, value)).collect()
 }
 
-fn of_kind(kind: JobKind, family: Family, model: &str, names: &Names) -> KindCapabilities {
+/// Returns whether a model may say this of a field. Where a field has no default, the pictures of the job decide, or the engine;
+/// of these only choices are the model's.
+fn fits(field: &Field, value: &Value) -> bool {
+    match field.kind {
+        FieldType::WholeNumber | FieldType::Number if field.default.is_some() => {
+            let is_right = field.kind == FieldType::Number || value.is_u64();
+            let number = value.as_f64().filter(|_| is_right).unwrap_or(f64::NAN);
+            let least = field.minimum.unwrap_or(f64::NEG_INFINITY);
+            let most = field.maximum.unwrap_or(f64::INFINITY);
+            (least..=most).contains(&number) && field.step.is_none_or(|step| number % step == 0.0)
+        }
+        FieldType::Flag if field.default.is_some() => value.is_boolean(),
+        FieldType::Choice => value.as_str().is_some_and(|text| field.choices.iter().any(|choice| choice == text)),
+        _ => false,
+    }
+}
+
+fn of_kind(kind: JobKind, model: &Chosen, names: &Names) -> KindCapabilities {
     let mut fields = fields(kind);
-    let defaults = defaults(kind, family, model);
+    let defaults = defaults(kind, model);
     for field in &mut fields {
         if let Some(value) = defaults.get(&field.name) {
             field.default = Some(value.clone());
         }
-        if field.name == "model" && !model.is_empty() {
-            field.default = Some(model.into());
+        if field.name == "model" && !model.id.is_empty() {
+            field.default = Some(model.id.as_str().into());
         }
-        field.has_effect = family::looks_at(family, &field.name);
+        field.has_effect = family::looks_at(model.family, &field.name);
         name_files(field, kind, names);
     }
-    KindCapabilities { kind, help: describe(kind), problem: impossible(kind, family, model), fields }
+    KindCapabilities { kind, help: describe(kind), problem: impossible(kind, model.family, &model.id), fields }
 }
 
 /// Adds the names of files to the fields that take them.
@@ -70,5 +88,40 @@ fn name_files(field: &mut Field, kind: JobKind, names: &Names) {
             upscaler.into_iter().for_each(|upscaler| upscaler.choices.clone_from(&all));
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::model::Family;
+    use serde_json::json;
+
+    use super::*;
+
+    fn said(kind: JobKind, defaults: Value) -> Value {
+        let Value::Object(defaults) = defaults else { panic!("{defaults}") };
+        Value::Object(super::defaults(kind, &Chosen { id: "x".to_owned(), family: Family::Unknown, defaults }))
+    }
+
+    #[test]
+    fn the_own_word_of_a_model_counts_where_it_is_a_value_of_a_field() {
+        let right = json!({ "width": 256, "steps": 4, "cfg_scale": 1, "sampler": "euler", "vae_tiling": true });
+        let found = said(JobKind::TextToImage, right.clone());
+        for name in ["width", "steps", "cfg_scale", "sampler"] {
+            assert_eq!(found[name], right[name], "{name}");
+        }
+        let wrong =
+            json!({ "width": 250, "height": 1 << 20, "steps": 2.5, "cfg_scale": "1", "sampler": "x", "colour": 1 });
+        assert_eq!(said(JobKind::TextToImage, wrong), json!({}));
+        // The picture decides how large another of it is.
+        assert_eq!(said(JobKind::ImageToImage, json!({ "width": 256, "steps": 4 })), json!({ "steps": 4 }));
+    }
+
+    #[test]
+    fn the_own_word_of_a_model_counts_more_than_its_family() {
+        let defaults = Map::from_iter([("width".to_owned(), json!(256))]);
+        let model = Chosen { id: "x".to_owned(), family: Family::Sdxl, defaults };
+        let found = super::defaults(JobKind::TextToImage, &model);
+        assert_eq!((&found["width"], &found["height"]), (&json!(256), &json!(1024)));
     }
 }

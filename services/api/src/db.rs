@@ -41,4 +41,5 @@ pub use error::Error;
 pub use groups::{CancelledGroup, NewGroup, SubmittedGroup};
 pub use jobs::{Membership, NewJob, Submitted};
 pub use lists::JobFilter;
+pub use pause::PauseRequest;
 pub(crate) use row::{duration_micros, micros};

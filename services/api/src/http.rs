@@ -119,6 +119,8 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(jobs::load_job, submission::put_job, jobs::cancel_job))
         .routes(routes!(jobs::retry_job))
         .routes(routes!(jobs::move_job))
+        .routes(routes!(pause::pause_job))
+        .routes(routes!(pause::resume_job))
         .routes(routes!(jobs::list_attempts))
         .routes(routes!(ended::clear_jobs))
         .routes(routes!(ended::retry_jobs))

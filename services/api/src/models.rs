@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use contract::model::{AddOn, Family, Model, ModelFormat};
 use models::Library;
+use serde_json::{Map, Value};
 
 use crate::config::{Config, EngineName};
 
@@ -20,10 +21,12 @@ pub(crate) struct Models {
 }
 
 /// The model of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Chosen {
     pub(crate) id: String,
     pub(crate) family: Family,
+    /// What suits it by its own word, by the names of fields.
+    pub(crate) defaults: Map<String, Value>,
 }
 
 /// Why a job gets no model.
@@ -94,12 +97,16 @@ impl Models {
             None => {
                 let usable = self.list().await?.into_iter().find(|model| model.problem.is_none());
                 let none = || Error::NoModel(self.folder.join("checkpoints"));
-                return usable.map(|model| Chosen { id: model.id, family: model.family }).ok_or_else(none);
+                usable.map(|model| model.id).ok_or_else(none)?
             }
         };
         if self.is_scripted && id == SCRIPTED {
-            return Ok(Chosen { id, family: Family::Unknown });
+            return Ok(Chosen { id, family: Family::Unknown, defaults: Map::new() });
         }
-        self.look(move |library| library.load_family(&id).map(|family| Chosen { id, family })).await
+        self.look(move |library| {
+            let (family, defaults) = (library.load_family(&id)?, library.load_defaults(&id)?);
+            Ok(Chosen { id, family, defaults })
+        })
+        .await
     }
 }

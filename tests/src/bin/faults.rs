@@ -106,7 +106,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Tally> {
         println!("{}", serde_json::to_string_pretty(&total)?);
     } else {
         println!("{}", total.line("all"));
-        println!("{} submissions were repeated; the jobs ended as {:?}", total.repetitions, total.ends);
+        println!(
+            "{} groups were submitted as well, and {} submissions were repeated; all jobs ended as {:?}",
+            total.groups, total.repetitions, total.ends
+        );
         for (fault, count) in &total.by_fault {
             println!("{count:>5} × {fault}");
         }

@@ -1,5 +1,7 @@
 //! Compares what clients were promised with what SQL, the event stream and the files say.
 
+mod groups;
+
 use std::collections::{BTreeSet, HashMap};
 
 use anyhow::Context;
@@ -14,6 +16,14 @@ use super::{
 };
 use crate::client::Client;
 
+/// The books, open at one page.
+struct Pages<'a> {
+    accepted: &'a Accepted,
+    records: &'a [Record],
+    watch: &'a Watch,
+    client: Client,
+}
+
 /// Returns everything that does not agree.
 pub async fn check(fleet: &Fleet, audit: &Audit, watch: &Watch, accepted: &Accepted) -> anyhow::Result<Vec<Finding>> {
     let mut findings: Vec<_> =
@@ -23,27 +33,39 @@ pub async fn check(fleet: &Fleet, audit: &Audit, watch: &Watch, accepted: &Accep
         findings.push(Finding::new(Wrong::Lost, format!("SQLite says of its file: {integrity}")));
     }
     let records = audit.records().await?;
-    let by_id: HashMap<JobId, &Record> = records.iter().map(|record| (record.id, record)).collect();
+    let pages = Pages { accepted, records: &records, watch, client: fleet.client() };
+    findings.extend(check_jobs(&pages).await?);
+    findings.extend(groups::check(&pages, &audit.groups().await?).await?);
+    Ok(findings)
+}
+
+/// Returns everything that does not agree about the jobs that clients sent.
+async fn check_jobs(pages: &Pages<'_>) -> anyhow::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    let by_id: HashMap<JobId, &Record> = pages.records.iter().map(|record| (record.id, record)).collect();
     let mut by_prompt: HashMap<&str, usize> = HashMap::new();
-    for record in &records {
-        *by_prompt.entry(record.prompt.as_str()).or_default() += 1;
+    for prompt in pages.records.iter().filter_map(|record| record.prompt.as_deref()) {
+        *by_prompt.entry(prompt).or_default() += 1;
     }
-    let client = fleet.client();
-    for submission in &accepted.submissions {
+    for submission in &pages.accepted.submissions {
         let id = submission.id;
         if by_prompt.get(submission.prompt.as_str()).is_some_and(|count| *count > 1) {
             findings.push(Finding::new(Wrong::Doubled, format!("{:?} is on record twice", submission.prompt)));
         }
-        let Some(record) = by_id.get(&id) else {
-            findings.push(Finding::new(Wrong::Lost, format!("job {id} was accepted and is not on record")));
-            continue;
-        };
-        let wrong = check_record(submission, record, &watch.ends(id));
-        let has_ended = !wrong.iter().any(|finding| finding.wrong == Wrong::Stuck);
-        findings.extend(wrong);
-        if has_ended && record.state == "succeeded" {
-            findings.extend(check_result(&client, submission, record).await.context("reading results")?);
+        match by_id.get(&id) {
+            Some(record) => findings.extend(check_job(pages, submission, record).await?),
+            None => findings.push(Finding::new(Wrong::Lost, format!("job {id} was accepted and is not on record"))),
         }
+    }
+    Ok(findings)
+}
+
+/// Returns everything that does not agree about one job.
+async fn check_job(pages: &Pages<'_>, submission: &Submission, record: &Record) -> anyhow::Result<Vec<Finding>> {
+    let mut findings = check_record(submission, record, &pages.watch.ends(record.id));
+    let has_ended = !findings.iter().any(|finding| finding.wrong == Wrong::Stuck);
+    if has_ended && record.state == "succeeded" {
+        findings.extend(check_result(&pages.client, submission, record).await.context("reading results")?);
     }
     Ok(findings)
 }
@@ -130,7 +152,8 @@ mod tests {
             Submission { prompt: prompt.clone(), manner: Manner::Plain, pictures: 1, id, is_cancelled: false };
         let mut record = Record {
             id,
-            prompt,
+            prompt: Some(prompt),
+            group: None,
             state: "succeeded".to_owned(),
             result: Some("{}".to_owned()),
             failure: None,

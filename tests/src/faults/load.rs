@@ -1,4 +1,6 @@
-//! The load of a fault run: jobs of all manners, some of them sent twice, some of them cancelled.
+//! The load of a fault run: jobs of all manners and groups of them, some sent twice, some cancelled.
+
+mod group;
 
 use std::{
     sync::{
@@ -9,11 +11,14 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use contract::{JobId, job::Job};
+use contract::{JobId, group::GroupView, job::Job};
 use fastrand::Rng;
 use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::task::{JoinHandle, JoinSet};
+
+pub use self::group::GroupSubmission;
 
 use super::Options;
 use crate::{client::Client, plan::Engine};
@@ -21,6 +26,9 @@ use crate::{client::Client, plan::Engine};
 /// How long a client tries to be heard by an API that is killed again and again.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
+/// The share of the requests that are sent twice, and of those that somebody takes back.
+const REPEATED: f64 = 0.10;
+const CANCELLED: f64 = 0.08;
 
 /// How a job behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,9 +69,11 @@ pub struct Submission {
 pub struct Accepted {
     /// One for each idempotency key.
     pub submissions: Vec<Submission>,
+    /// The same for groups.
+    pub groups: Vec<GroupSubmission>,
     /// Repetitions under the same key.
     pub repetitions: usize,
-    /// Repetitions that made another job.
+    /// Repetitions that made another job or group.
     pub doubled: Vec<String>,
 }
 
@@ -111,17 +121,17 @@ async fn submit_all(client: Client, options: Options, mut chance: Rng) -> anyhow
         let manner = Manner::choose(options.engine, &mut chance);
         let (prompt, picture) = manner.picture(&format!("job {number} of run {run:08x}"), &models, &mut chance);
         let pictures = picture["batch_count"].as_u64().map_or(1, |count| count as usize);
-        let is_repeated = chance.f64() < 0.10;
-        let cancel_after = (chance.f64() < 0.08).then(|| Duration::from_millis(chance.u64(0..400)));
+        let is_repeated = chance.f64() < REPEATED;
+        let cancel_after = change_of_mind(&mut chance);
 
         let key = format!("{run:08x}-{number}");
         let priority = chance.choice(["interactive", "normal", "normal", "batch"]).unwrap_or("normal");
-        let request = Request { path: format!("/api/workflows/text_to_image?priority={priority}"), key, picture };
-        let id = submit(&client, &request).await?;
+        let request = Request { path: format!("/api/workflows/text_to_image?priority={priority}"), key, body: picture };
+        let id = submit::<Job>(&client, &request).await?.id;
         let submission = Submission { prompt, manner, pictures, id, is_cancelled: cancel_after.is_some() };
         with(&accepted, |accepted| accepted.submissions.push(submission));
         if is_repeated {
-            let again = submit(&client, &request).await?;
+            let again = submit::<Job>(&client, &request).await?.id;
             with(&accepted, |accepted| {
                 accepted.repetitions += 1;
                 if again != id {
@@ -130,17 +140,42 @@ async fn submit_all(client: Client, options: Options, mut chance: Rng) -> anyhow
             });
         }
         if let Some(after) = cancel_after {
-            let client = client.clone();
-            cancels.spawn(async move {
-                tokio::time::sleep(after).await;
-                cancel(&client, id).await
+            cancels.spawn(cancel(client.clone(), format!("/api/jobs/{id}"), after));
+        }
+
+        if chance.f64() >= group::likelihood(options.engine) {
+            continue;
+        }
+        let (body, cells) =
+            group::draw(&format!("group {number} of run {run:08x}"), options.engine, &models, &mut chance);
+        let is_repeated = chance.f64() < REPEATED;
+        let cancel_after = change_of_mind(&mut chance);
+        let request = Request { path: "/api/groups".to_owned(), key: format!("{run:08x}-group-{number}"), body };
+        let id = submit::<GroupView>(&client, &request).await?.group.id;
+        let submission = GroupSubmission { id, cells, is_cancelled: cancel_after.is_some() };
+        with(&accepted, |accepted| accepted.groups.push(submission));
+        if is_repeated {
+            let again = submit::<GroupView>(&client, &request).await?.group.id;
+            with(&accepted, |accepted| {
+                accepted.repetitions += 1;
+                if again != id {
+                    accepted.doubled.push(format!("the key {} led to {id} and then to {again}", request.key));
+                }
             });
+        }
+        if let Some(after) = cancel_after {
+            cancels.spawn(cancel(client.clone(), format!("/api/groups/{id}"), after));
         }
     }
     while let Some(cancelled) = cancels.join_next().await {
         cancelled??;
     }
     Ok(std::mem::take(&mut *accepted.lock().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// Returns after which time a client changes its mind, if it does.
+fn change_of_mind(chance: &mut Rng) -> Option<Duration> {
+    (chance.f64() < CANCELLED).then(|| Duration::from_millis(chance.u64(0..400)))
 }
 
 fn with(accepted: &Mutex<Accepted>, change: impl FnOnce(&mut Accepted)) {
@@ -159,16 +194,16 @@ async fn models(client: &Client) -> anyhow::Result<Vec<String>> {
 struct Request {
     path: String,
     key: String,
-    picture: Value,
+    body: Value,
 }
 
 /// Submits until the API answers, as a careful client does: always under the same key.
-async fn submit(client: &Client, Request { path, key, picture }: &Request) -> anyhow::Result<JobId> {
+async fn submit<T: DeserializeOwned>(client: &Client, Request { path, key, body }: &Request) -> anyhow::Result<T> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         let request = client.request(Method::POST, path);
         let answer = match request {
-            Ok(request) => request.header("Idempotency-Key", key).json(picture).send().await,
+            Ok(request) => request.header("Idempotency-Key", key).json(body).send().await,
             // There is no address while the API starts.
             Err(_) => {
                 tokio::time::sleep(PAUSE).await;
@@ -178,9 +213,9 @@ async fn submit(client: &Client, Request { path, key, picture }: &Request) -> an
         if let Ok(answer) = answer {
             let status = answer.status();
             if status.is_success()
-                && let Ok(job) = answer.json::<Job>().await
+                && let Ok(accepted) = answer.json::<T>().await
             {
-                return Ok(job.id);
+                return Ok(accepted);
             }
             let may_try_again = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
             ensure!(status.is_success() || may_try_again, "the API refused a good job with {status}");
@@ -190,11 +225,12 @@ async fn submit(client: &Client, Request { path, key, picture }: &Request) -> an
     bail!("nobody took a job for {PATIENCE:?}")
 }
 
-/// Asks for the end of a job until the API answers.
-async fn cancel(client: &Client, id: JobId) -> anyhow::Result<()> {
+/// Asks for the end of a job or group, after a while, until the API answers.
+async fn cancel(client: Client, path: String, after: Duration) -> anyhow::Result<()> {
+    tokio::time::sleep(after).await;
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
-        if let Ok(answer) = client.cancel(id).await {
+        if let Ok(answer) = client.delete(&path).await {
             let status = answer.status();
             // 409: it has ended meanwhile.
             if status.is_success() || status == StatusCode::CONFLICT {
@@ -223,16 +259,20 @@ impl Manner {
         }
     }
 
-    /// Returns the prompt and the request of a job of this manner.
-    fn picture(self, name: &str, models: &[String], chance: &mut Rng) -> (String, Value) {
-        let directive = match self {
+    /// Returns what the prompt of a job of this manner ends with.
+    pub(super) fn directive(self) -> &'static str {
+        match self {
             Self::Plain | Self::Long | Self::ManyPictures => "",
             Self::SlowLoad => " [scripted: load_ms=600]",
             Self::Flaky => " [scripted: flaky]",
             Self::Refused => " [scripted: reject]",
             Self::Poison => " [scripted: kill]",
-        };
-        let prompt = format!("{name}{directive}");
+        }
+    }
+
+    /// Returns the prompt and the request of a job of this manner.
+    fn picture(self, name: &str, models: &[String], chance: &mut Rng) -> (String, Value) {
+        let prompt = format!("{name}{}", self.directive());
         let (steps, pictures, side_px) = match self {
             Self::Long => (40, 1, 64),
             Self::ManyPictures => (1, 6, 512),

@@ -26,7 +26,7 @@ const REST_MS: std::ops::Range<u64> = 250..1100;
 const MOST_CUT_BYTES: u64 = 40_000;
 
 /// The named points at which the API can be told to die: between the steps that must not come apart.
-const FAILPOINTS: [&str; 10] = [
+const FAILPOINTS: [&str; 13] = [
     "after_insert",
     "after_mark_published",
     "after_publish",
@@ -37,6 +37,9 @@ const FAILPOINTS: [&str; 10] = [
     "after_cancel_mark",
     "after_adopt",
     "after_put_back",
+    "mid_group_insert",
+    "mid_group_end",
+    "after_group_end",
 ];
 
 /// What can happen to the system.

@@ -41,6 +41,8 @@ impl Finding {
 pub struct Tally {
     /// Jobs that were accepted.
     pub jobs: usize,
+    /// Groups that were accepted.
+    pub groups: usize,
     /// Submissions that were sent again.
     pub repetitions: usize,
     /// Faults that happened.
@@ -77,6 +79,7 @@ impl Tally {
         let count = |wrong| findings.iter().filter(|finding| finding.wrong == wrong).count();
         Self {
             jobs: accepted.submissions.len(),
+            groups: accepted.groups.len(),
             repetitions: accepted.repetitions,
             faults: by_fault.values().sum(),
             lost: count(Wrong::Lost),
@@ -99,6 +102,7 @@ impl Tally {
     /// Takes the figures of another seed in.
     pub fn add(&mut self, other: Self) {
         self.jobs += other.jobs;
+        self.groups += other.groups;
         self.repetitions += other.repetitions;
         self.faults += other.faults;
         self.lost += other.lost;

@@ -44,6 +44,8 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("cancel_job", "a_running_picture_is_cancelled_at_once_and_the_worker_takes_the_next"),
     ("retry_job", "a_job_that_always_fails_dies_with_a_reason_and_a_person_can_give_it_another_life"),
     ("move_job", "the_urgent_come_first_and_a_moved_job_overtakes_its_equals"),
+    ("pause_job", "the_queue_is_paused_reordered_cleared_and_resumed_from_the_terminal"),
+    ("resume_job", "the_queue_is_paused_reordered_cleared_and_resumed_from_the_terminal"),
     ("list_attempts", "a_job_that_always_fails_dies_with_a_reason_and_a_person_can_give_it_another_life"),
     ("follow_job", "server_sent_events_tell_the_same_and_replay_what_was_missed"),
     ("follow_all", "server_sent_events_tell_the_same_and_replay_what_was_missed"),

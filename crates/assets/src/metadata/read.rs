@@ -55,7 +55,7 @@ fn of_jpeg(bytes: &[u8]) -> Vec<Text> {
             vec![Text { keyword: "Comment".to_owned(), text: String::from_utf8_lossy(content).into_owned() }]
         }
         JPEG_APP1 if content.starts_with(exif::JPEG_NAME) => exif::read(content),
-        JPEG_APP1 => content.strip_prefix(xmp::JPEG_NAME).and_then(xmp::read).into_iter().collect(),
+        JPEG_APP1 => content.strip_prefix(xmp::JPEG_NAME).map(xmp::read).unwrap_or_default(),
         _ => Vec::new(),
     };
     head.flat_map(of_segment).take(MOST_TEXTS).collect()
@@ -64,7 +64,7 @@ fn of_jpeg(bytes: &[u8]) -> Vec<Text> {
 fn of_webp(bytes: &[u8]) -> Vec<Text> {
     let of_chunk = |(name, content): (&[u8; 4], &[u8])| match name {
         b"EXIF" => exif::read(content),
-        b"XMP " => xmp::read(content).into_iter().collect(),
+        b"XMP " => xmp::read(content),
         _ => Vec::new(),
     };
     WebpChunks::of(bytes).flat_map(of_chunk).take(MOST_TEXTS).collect()

@@ -8,10 +8,10 @@ mod draft;
 mod invokeai;
 mod swarmui;
 
-use contract::{asset::Source, spec::JobSpec};
+use contract::{asset::Source, result::Measure, spec::JobSpec};
 
 use self::draft::Draft;
-use super::{A1111_KEYWORD, OWN_KEYWORD, Text};
+use super::{A1111_KEYWORD, MEASURES_KEYWORD, OWN_KEYWORD, Text};
 
 /// How a picture was made.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +20,7 @@ pub struct Recipe {
     pub source: Source,
     /// A job that makes it again; none if not even a prompt was found. Its model is named as the source names it.
     pub spec: Option<JobSpec>,
-    /// What could not be carried over.
+    /// What could not be carried over, and what was done differently when it was made.
     pub notes: Vec<String>,
 }
 
@@ -29,7 +29,11 @@ pub struct Recipe {
 pub fn find_recipe(texts: &[Text]) -> Recipe {
     let of = |keyword: &str| texts.iter().find(|text| text.keyword == keyword).map(|text| text.text.as_str());
     if let Some(spec) = of(OWN_KEYWORD).and_then(|json| serde_json::from_str(json).ok()) {
-        return Recipe { source: Source::Atelier, spec: Some(spec), notes: Vec::new() };
+        // Whoever makes it again may have to do the same, or need not.
+        let measures: Vec<Measure> =
+            of(MEASURES_KEYWORD).and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        let notes = measures.into_iter().map(|measure| measure.message).collect();
+        return Recipe { source: Source::Atelier, spec: Some(spec), notes };
     }
     let foreign: [(Source, Option<Draft>); 4] = [
         (Source::InvokeAi, invokeai::read(of)),

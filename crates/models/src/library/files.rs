@@ -6,6 +6,7 @@ use contract::{
     engine::ModelFiles,
     model::{Family, ModelFormat},
 };
+use serde_json::{Map, Value};
 
 use super::{memory::Memory, sidecar};
 use crate::header::Header;
@@ -24,6 +25,8 @@ pub(super) struct Checked {
     pub(super) format: ModelFormat,
     pub(super) size_bytes: u64,
     pub(super) family: Family,
+    /// What suits it, by the names of the fields of a job.
+    pub(super) defaults: Map<String, Value>,
 }
 
 /// Checks a model in one file.
@@ -31,7 +34,8 @@ pub(super) fn single(path: &Path, memory: &Memory) -> Result<Checked, Problem> {
     let header = memory.check(path)?;
     must_paint(&header)?;
     let files = ModelFiles { model: Some(text(path)?), ..ModelFiles::default() };
-    Ok(Checked { files, format: header.format, size_bytes: header.size_bytes, family: header.family })
+    let Header { format, size_bytes, family, .. } = header;
+    Ok(Checked { files, format, size_bytes, family, defaults: Map::new() })
 }
 
 /// Checks a model in several files.
@@ -55,7 +59,9 @@ pub(super) fn several(description: &Path, models_dir: &Path, memory: &Memory) ->
         size_bytes = size_bytes.saturating_add(header.size_bytes);
         *file = Some(text(&path)?);
     }
-    Ok(Checked { files, format: format.unwrap_or(ModelFormat::Safetensors), size_bytes, family })
+    // It concerns who asks for pictures, not who paints them.
+    let defaults = std::mem::take(&mut files.defaults);
+    Ok(Checked { files, format: format.unwrap_or(ModelFormat::Safetensors), size_bytes, family, defaults })
 }
 
 /// Refuses what reads and writes words where pictures are wanted.

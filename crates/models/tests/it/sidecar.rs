@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 
 use contract::model::ModelFormat;
 use models::{Error, Library};
+use serde_json::{Value, json};
 
 use crate::build::{Folder, Gguf, language_model, safetensors};
 
@@ -45,6 +46,20 @@ fn a_description_makes_one_model_of_several_files() {
     let all = listed.iter().find(|model| model.id == "sub/all").unwrap();
     let size_bytes = 2 * safetensors().len() as u64 + language_model().len() as u64;
     assert_eq!((all.format, all.size_bytes, &all.problem), (ModelFormat::Safetensors, size_bytes, &None));
+}
+
+#[test]
+fn what_suits_a_model_stands_in_its_description_and_no_engine_hears_of_it() {
+    let with =
+        GOOD.replace(r#""flash_attn": true"#, r#""flash_attn": true, "defaults": {"width": 256, "sampler": "euler"}"#);
+    let folder = described(&with);
+    let library = folder.library();
+    assert_eq!(Value::Object(library.load_defaults("sub/all").unwrap()), json!({ "width": 256, "sampler": "euler" }));
+    assert!(library.resolve("sub/all").unwrap().defaults.is_empty());
+    assert!(described(GOOD).library().load_defaults("sub/all").unwrap().is_empty());
+    assert!(
+        problem(&with.replace(r#"{"width": 256, "sampler": "euler"}"#, "256")).contains("does not describe a model")
+    );
 }
 
 #[test]

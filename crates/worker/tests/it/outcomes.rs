@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use assets::metadata::{MEASURES_KEYWORD, find_recipe, read_texts};
 use contract::{
     event::Phase,
     job::{FailureCode, QueuedJob},
-    result::{MeasureReason, MemoryStep},
+    result::{Measure, MeasureReason, MemoryStep},
     spec::WorkerKind,
 };
 use queue::Outcome;
@@ -71,12 +72,21 @@ async fn an_engine_that_hangs_is_given_up_and_its_job_can_be_tried_again() {
 async fn a_picture_of_one_colour_is_made_once_more_in_tiles_and_the_result_says_so() {
     let mut scene = Scene::open().await;
     let worker = scene.start_worker();
-    scene.publish(&job("[scripted: flat_untiled]")).await;
+    let job = job("[scripted: flat_untiled]");
+    scene.publish(&job).await;
     let done = scene.next_done().await;
     assert_eq!((done.outcome, done.attempts), (Outcome::Succeeded, 1));
-    let measures = done.result.unwrap().measures;
+    let result = done.result.unwrap();
+    let measures = &result.measures;
     assert_eq!(measures.len(), 1);
     assert_eq!((measures[0].step, measures[0].reason), (MemoryStep::VaeTiling, MeasureReason::FlatPicture));
+    // The file says so as well, beside a job that anybody may submit again as it is.
+    let file = scene.assets.read(&result.assets[0].blake3).await.unwrap();
+    let texts = read_texts(&file);
+    let said = texts.iter().find(|text| text.keyword == MEASURES_KEYWORD).expect("what was done differently");
+    assert_eq!(&serde_json::from_str::<Vec<Measure>>(&said.text).unwrap(), measures);
+    let recipe = find_recipe(&texts);
+    assert_eq!((recipe.spec, recipe.notes), (Some(job.spec), vec![measures[0].message.clone()]));
     worker.stop().await;
 }
 

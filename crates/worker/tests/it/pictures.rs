@@ -1,5 +1,7 @@
 //! Pictures into jobs and files out of them.
 
+use std::time::{Duration, Instant};
+
 use assets::{
     metadata::{read_spec, read_texts},
     picture::{Decoded, Limits, Pixels, decode, encode_png},
@@ -7,11 +9,12 @@ use assets::{
 use contract::{
     AssetId, JobId,
     asset::AssetRef,
+    event::{JobChange, Phase},
     job::{FailureCode, QueuedJob},
     result::JobResult,
     spec::JobSpec,
 };
-use queue::Outcome;
+use queue::{Cancelled, Outcome};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -202,6 +205,35 @@ async fn a_picture_is_enlarged_and_many_are_laid_together_without_an_engine() {
     assert_eq!((after.width, after.height), (40, 40));
     let huge = json!({"kind": "upscale", "image": image.id, "factor": 8, "format": "webp"});
     assert_eq!(made(&mut scene, &job(huge, &[&image])).await.0.width, 480);
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_needs_no_engine_is_cancelled_while_it_is_made_and_the_next_job_runs() {
+    let mut scene = Scene::open().await;
+    let worker = scene.start_worker();
+    let image = store(&scene, &noise(640, 640, 1)).await;
+    let cells = vec![image.id; 400];
+    for long in [
+        json!({"kind": "upscale", "image": image.id, "factor": 8}),
+        json!({"kind": "contact_sheet", "columns": 20, "cell_px": 64, "cells": cells}),
+    ] {
+        let job = job(long.clone(), &[&image]);
+        scene.publish(&job).await;
+        scene
+            .event(job.id, |change| {
+                matches!(change, JobChange::Progress(progress)
+                    if progress.phase == Phase::Upscaling && progress.step > 0 && progress.step < progress.steps)
+            })
+            .await;
+        let asked = Instant::now();
+        assert_eq!(scene.queue.cancel(job.id).await.unwrap(), Cancelled::Requested, "{long}");
+        assert_eq!(scene.next_done().await.outcome, Outcome::Cancelled, "{long}");
+        assert!(asked.elapsed() < Duration::from_secs(2), "{:?}: {long}", asked.elapsed());
+        assert!(scene.assets.find_result(job.id).await.unwrap().is_none());
+    }
+    let short = job(json!({"kind": "upscale", "image": image.id, "factor": 1.25}), &[&image]);
+    assert_eq!(made(&mut scene, &short).await.0.width, 800);
     worker.stop().await;
 }
 

@@ -1,4 +1,23 @@
-//! What suits each family of models: what those who know them would set.
+//! What suits each family of models, as those who made them say, or the documentation of stable-diffusion.cpp (`docs/*.md`).
+//!
+//! | family | steps, guidance | where it says so |
+//! | --- | --- | --- |
+//! | Stable Diffusion 1, 2 | 20, 7 | defaults of stable-diffusion.cpp and of AUTOMATIC1111 |
+//! | Stable Diffusion XL | 25, 5 | guidance: `StableDiffusionXLPipeline` of diffusers; it takes 50 steps, of which half are enough to see |
+//! | Stable Diffusion 3.5 | 28, 4.5 | guidance: `sd3_infer.py` of Stability-AI/sd3.5, which takes 40 steps; 28: the model card |
+//! | SD 1, XL, 3.5 distilled | 4, 1 | `docs/lcm.md`; `sd3_infer.py` for 3.5 Large Turbo |
+//! | FLUX.1 dev | 20, 1 | `docs/flux.md`; black-forest-labs/flux takes 50 steps |
+//! | FLUX.1 Kontext | 20, 1, distilled 2.5 | `FluxKontextPipeline` of diffusers |
+//! | FLUX.1 schnell | 4, 1 | black-forest-labs/flux, and `FluxPipeline` of diffusers: no guidance |
+//! | FLUX.2 dev | 28, 1, distilled 4 | `docs/flux2_dev_hf.md` of black-forest-labs/flux2: 50 steps, and 28 as a trade-off |
+//! | FLUX.2 klein | 4, 1 | `util.py` of black-forest-labs/flux2; `docs/flux2.md` |
+//! | FLUX.2 klein base | 50, 4 | `util.py` of black-forest-labs/flux2; `docs/flux2.md` takes 20 steps |
+//! | Qwen-Image | 20, 2.5 | `docs/qwen_image.md`; QwenLM/Qwen-Image takes 50 steps and 4 |
+//! | Z-Image Turbo | 8, 1 | README of Tongyi-MAI/Z-Image: 8 passes, no guidance; `docs/z_image.md` |
+//! | Z-Image | 28, 4 | README of Tongyi-MAI/Z-Image: 28 to 50 steps, guidance 3 to 5 |
+//! | Chroma | 40, 3 | `ChromaPipeline` of diffusers; `docs/chroma.md` takes guidance 4 |
+//!
+//! Guidance of 1 switches it off here, as 0 does in diffusers. Where a range is given, or a trade-off, the quicker end counts.
 
 use contract::{model::Family, spec::JobKind};
 use serde_json::{Value, json};
@@ -28,32 +47,26 @@ pub(super) fn suits(family: Family, model: &str) -> Values {
         Family::Wan | Family::Unknown => return Values::new(),
     };
     let (steps, cfg_scale): (u32, f64) = match family {
-        // The defaults of AUTOMATIC1111.
-        Family::Sd1 | Family::Sd2 if !is_fast => (20, 7.0),
-        // Higher guidance burns the colours of SDXL; its model card and ComfyUI's template are about here.
-        Family::Sdxl if !is_fast => (25, 6.0),
-        // The model card of Stable Diffusion 3.5.
-        Family::Sd3 if !is_fast => (28, 4.5),
-        // The guidance of FLUX is distilled, so that 1 switches the other one off; 20 steps are ComfyUI's template.
-        Family::Flux if !is_fast => (20, 1.0),
-        // The model card of FLUX.2: 28 steps are a good trade. klein without distillation takes 50 steps and true guidance.
+        Family::ZImage if is_fast => (8, 1.0),
+        _ if is_fast => (4, 1.0),
+        Family::Sd1 | Family::Sd2 => (20, 7.0),
+        Family::Sdxl => (25, 5.0),
+        Family::Sd3 => (28, 4.5),
+        // The guidance of FLUX is distilled; 1 switches the other one off.
+        Family::Flux => (20, 1.0),
         Family::Flux2 if is_base => (50, 4.0),
-        Family::Flux2 if !is_fast => (28, 1.0),
-        // The documentation of stable-diffusion.cpp.
-        Family::QwenImage if !is_fast => (20, 2.5),
-        // Chroma has its guidance given back: model card and the documentation of stable-diffusion.cpp.
-        Family::Chroma if !is_fast => (26, 4.0),
-        // Z-Image came as Turbo first, whose card says 8 steps without guidance; the base model wants both.
-        Family::ZImage if is_base => (28, 4.0),
-        Family::ZImage => (8, 1.0),
-        _ => (4, 1.0),
+        Family::Flux2 => (28, 1.0),
+        Family::QwenImage => (20, 2.5),
+        Family::Chroma => (40, 3.0),
+        Family::ZImage => (28, 4.0),
+        Family::Wan | Family::Unknown => return Values::new(),
     };
     let mut values =
         vec![("width", json!(side)), ("height", json!(side)), ("steps", json!(steps)), ("cfg_scale", json!(cfg_scale))];
-    // Kontext follows its instruction best at 2.5, FLUX.2 at 4: their model cards.
     match family {
         Family::Flux if model.contains("kontext") => values.push(("distilled_guidance", json!(2.5))),
-        Family::Flux2 => values.push(("distilled_guidance", json!(4.0))),
+        // klein has no input for it.
+        Family::Flux2 if !is_fast && !is_base => values.push(("distilled_guidance", json!(4.0))),
         _ => {}
     }
     values
@@ -125,6 +138,10 @@ mod tests {
             );
         }
         assert_eq!(value(Family::Flux2, "flux2-klein-base-4b", "steps"), Some(json!(50)));
+        assert_eq!(value(Family::Flux2, "flux2-klein-base-4b", "distilled_guidance"), None);
+        // Only Turbo says so in its name.
+        assert_eq!(value(Family::ZImage, "z_image_turbo_bf16", "steps"), Some(json!(8)));
+        assert_eq!(value(Family::ZImage, "z_image_bf16", "cfg_scale"), Some(json!(4.0)));
         assert_eq!(value(Family::Sdxl, "juggernaut", "width"), Some(json!(1024)));
         assert!(suits(Family::Unknown, "turbo").is_empty());
     }

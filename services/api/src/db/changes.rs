@@ -10,7 +10,7 @@ use super::{
     Db, Error,
     connection::values,
     groups::revive_group,
-    jobs::{add_turn, job_row},
+    jobs::{add_turn, job_as_it_is},
     row::{JobRow, job_columns, micros},
 };
 
@@ -59,7 +59,7 @@ pub(super) const CANCEL: &str = concat!(
 
 pub(super) const RETRY: &str = concat!(
     "UPDATE jobs SET state = 'queued', generation = generation + 1, attempts = 0, crashes = 0, is_running = FALSE, \
-        cancel_requested = FALSE, rank = priority, placed = 0, position = $2, run_at = $2, ranked_at = $2, \
+        cancel_requested = FALSE, paused = FALSE, rank = priority, placed = 0, position = $2, run_at = $2, ranked_at = $2, \
         result = NULL, failure = NULL, published_at = NULL, started_at = NULL, ended_at = NULL \
      WHERE id = $1 AND state IN ('failed', 'cancelled', 'dead') RETURNING ",
     job_columns!()
@@ -82,8 +82,7 @@ impl Db {
         let mut tx = self.begin("cancel a job").await?;
         let changed: Option<JobRow> = tx.fetch_optional(CANCEL, values![id.0, micros(at)]).await?;
         let Some(row) = changed else {
-            let row = job_row(&mut tx, id.0).await?;
-            return Ok(row.map(Job::try_from).transpose()?.map_or(CancelRequest::Absent, CancelRequest::AlreadyEnded));
+            return Ok(job_as_it_is(&mut tx, id.0).await?.map_or(CancelRequest::Absent, CancelRequest::AlreadyEnded));
         };
         tx.commit().await?;
         let job = Job::try_from(row)?;
@@ -95,8 +94,7 @@ impl Db {
         let mut tx = self.begin("retry a job").await?;
         let changed: Option<JobRow> = tx.fetch_optional(RETRY, values![id.0, micros(at)]).await?;
         let Some(row) = changed else {
-            let row = job_row(&mut tx, id.0).await?;
-            return Ok(row.map(Job::try_from).transpose()?.map_or(RetryRequest::Absent, RetryRequest::NotRetryable));
+            return Ok(job_as_it_is(&mut tx, id.0).await?.map_or(RetryRequest::Absent, RetryRequest::NotRetryable));
         };
         add_turn(&mut tx, id.0).await?;
         revive_group(&mut tx, &row).await?;
@@ -114,8 +112,7 @@ impl Db {
         let mut tx = self.begin("move a job").await?;
         let moved: Option<JobRow> = tx.fetch_optional(MOVE, values![id.0, placed, rank, micros(at)]).await?;
         let Some(row) = moved else {
-            let row = job_row(&mut tx, id.0).await?;
-            return Ok(row.map(Job::try_from).transpose()?.map_or(MoveRequest::Absent, MoveRequest::NotWaiting));
+            return Ok(job_as_it_is(&mut tx, id.0).await?.map_or(MoveRequest::Absent, MoveRequest::NotWaiting));
         };
         add_turn(&mut tx, id.0).await?;
         tx.commit().await?;

@@ -3,7 +3,7 @@
 use contract::{
     JobId,
     event::JobChange,
-    job::{Failure, Job, JobState},
+    job::{Failure, JobState},
     result::JobResult,
 };
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use super::{
     assets::{NewAsset, inputs, insert},
     connection::{Writing, values},
     costs,
-    jobs::job_row,
+    jobs::job_as_it_is,
     row::{count, micros, to_json},
 };
 use crate::failpoint;
@@ -141,8 +141,7 @@ async fn conclude_one(
 
 /// Returns what was told when the job ended.
 async fn past_end(tx: &mut Writing, id: Uuid) -> Result<Option<JobChange>, Error> {
-    let Some(row) = job_row(tx, id).await? else { return Ok(None) };
-    let job = Job::try_from(row)?;
+    let Some(job) = job_as_it_is(tx, id).await? else { return Ok(None) };
     Ok(match (job.state, job.result, job.failure) {
         (JobState::Succeeded, Some(result), _) => Some(JobChange::Succeeded { result }),
         (JobState::Failed, _, Some(failure)) => Some(JobChange::Failed { failure }),

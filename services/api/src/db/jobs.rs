@@ -85,8 +85,8 @@ impl Db {
             if body_hash != new.body_hash {
                 return Ok(Submitted::Mismatch);
             }
-            if let Some(job) = job_row(&mut tx, earlier).await? {
-                return Ok(Submitted::Same(job.try_into()?));
+            if let Some(job) = job_as_it_is(&mut tx, earlier).await? {
+                return Ok(Submitted::Same(job));
             }
             // The first job was cleared away since: the key is free for this one.
             let sql = "UPDATE idempotency SET job_id = $1 WHERE owner = $2 AND key = $3";
@@ -103,9 +103,9 @@ impl Db {
         if first.is_none_or(|(owner, body_hash)| owner != new.owner || body_hash != new.body_hash) {
             return Ok(Submitted::Mismatch);
         }
-        let Some(row) = job_row(&mut tx, new.id.0).await? else { return Ok(Submitted::Mismatch) };
+        let Some(job) = job_as_it_is(&mut tx, new.id.0).await? else { return Ok(Submitted::Mismatch) };
         tx.commit().await?;
-        Ok(Submitted::Same(row.try_into()?))
+        Ok(Submitted::Same(job))
     }
 
     /// Returns a job; its progress is not in SQL.
@@ -215,7 +215,7 @@ pub(super) async fn add_turn(tx: &mut Writing, id: Uuid) -> Result<(), Error> {
     tx.execute(sql, values![id]).await.map(drop)
 }
 
-/// Returns the row of a job inside a transaction.
-pub(super) async fn job_row(tx: &mut Writing, id: Uuid) -> Result<Option<JobRow>, Error> {
-    tx.fetch_optional(FIND_JOB, values![id]).await
+/// Returns a job as a transaction sees it.
+pub(super) async fn job_as_it_is(tx: &mut Writing, id: Uuid) -> Result<Option<Job>, Error> {
+    tx.fetch_optional::<JobRow>(FIND_JOB, values![id]).await?.map(Job::try_from).transpose()
 }

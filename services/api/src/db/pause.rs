@@ -1,11 +1,17 @@
-//! Which kinds of workers get nothing new, because somebody paused the queue. It survives restarts, and all instances see it.
+//! What workers get nothing of, because somebody paused it: the queue of a kind of worker, or a single job. It survives
+//! restarts, and all instances see it.
 //!
 //! Each paused kind is a document of its own among the settings, so that two people who pause two kinds do not undo each other.
 
-use contract::spec::WorkerKind;
+use contract::{JobId, job::Job, spec::WorkerKind};
 use time::OffsetDateTime;
 
-use super::{Db, Error, connection::values, row::micros};
+use super::{
+    Db, Error,
+    connection::{Value, values},
+    jobs::job_as_it_is,
+    row::{JobRow, job_columns, micros},
+};
 
 /// What the names of these documents begin with.
 const PREFIX: &str = "queue_paused:";
@@ -18,7 +24,57 @@ macro_rules! is_paused {
 }
 pub(super) use is_paused;
 
+/// What became of the wish to pause one job, or to let it go on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PauseRequest {
+    /// There is no such job.
+    Absent,
+    /// It runs, or has ended.
+    NotWaiting(Job),
+    /// It is as was wished; perhaps it was before.
+    Done(Job),
+}
+
+const PAUSE_JOB: &str = concat!(
+    "UPDATE jobs SET paused = TRUE \
+     WHERE id = $1 AND (state = 'queued' OR (state = 'published' AND NOT is_running)) RETURNING ",
+    job_columns!()
+);
+
+/// While it was paused nobody kept it waiting, so it has no claim to move up.
+const RESUME_JOB: &str = concat!(
+    "UPDATE jobs SET ranked_at = CASE WHEN paused THEN $2 ELSE ranked_at END, paused = FALSE \
+     WHERE id = $1 AND (state = 'queued' OR (state = 'published' AND NOT is_running)) RETURNING ",
+    job_columns!()
+);
+
 impl Db {
+    /// Notes that no worker gets this waiting job. Once more changes nothing.
+    pub async fn pause_job(&self, id: JobId) -> Result<PauseRequest, Error> {
+        self.change_waiting("pause a job", id, PAUSE_JOB, values![id.0]).await
+    }
+
+    /// Notes that workers may have this waiting job.
+    pub async fn resume_job(&self, id: JobId, at: OffsetDateTime) -> Result<PauseRequest, Error> {
+        self.change_waiting("resume a job", id, RESUME_JOB, values![id.0, micros(at)]).await
+    }
+
+    async fn change_waiting(
+        &self,
+        action: &'static str,
+        id: JobId,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<PauseRequest, Error> {
+        let mut tx = self.begin(action).await?;
+        let changed: Option<JobRow> = tx.fetch_optional(sql, values).await?;
+        let Some(row) = changed else {
+            return Ok(job_as_it_is(&mut tx, id.0).await?.map_or(PauseRequest::Absent, PauseRequest::NotWaiting));
+        };
+        tx.commit().await?;
+        Ok(PauseRequest::Done(row.try_into()?))
+    }
+
     /// Notes that these workers get nothing new. Once more changes nothing.
     pub async fn pause(&self, kinds: &[WorkerKind], at: OffsetDateTime) -> Result<(), Error> {
         let mut tx = self.begin("pause the queue").await?;

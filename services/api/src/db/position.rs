@@ -11,10 +11,10 @@ const PEERS: &str = "SELECT peers.owner, MIN(turns.served_at) AS served_at, \
             THEN 1 ELSE 0 END) AS earlier, \
         SUM(CASE WHEN peers.rank = $2 AND peers.placed = $3 THEN 1 ELSE 0 END) AS peers \
      FROM (SELECT owner, rank, placed, position, id FROM jobs \
-           WHERE state = 'queued' AND worker_kind = $1 AND rank <= $2 \
+           WHERE state = 'queued' AND worker_kind = $1 AND rank <= $2 AND NOT paused \
            UNION ALL \
            SELECT owner, rank, placed, position, id FROM jobs \
-           WHERE state = 'published' AND NOT is_running AND worker_kind = $1 AND rank <= $2) AS peers \
+           WHERE state = 'published' AND NOT is_running AND worker_kind = $1 AND rank <= $2 AND NOT paused) AS peers \
      LEFT JOIN turns ON turns.worker_kind = $1 AND turns.rank = $2 AND turns.owner = peers.owner \
      GROUP BY peers.owner";
 
@@ -41,10 +41,10 @@ struct Peers {
 }
 
 impl Db {
-    /// Returns how many jobs would be served before this one if none came in between; none if it does not wait.
+    /// Returns how many jobs would be served before this one if none came in between; none if it does not wait, or is paused.
     pub async fn queue_position(&self, id: JobId) -> Result<Option<u64>, Error> {
         let action = "find a job's place in line";
-        let sql = "SELECT worker_kind, rank, owner, placed, position FROM jobs WHERE id = $1 \
+        let sql = "SELECT worker_kind, rank, owner, placed, position FROM jobs WHERE id = $1 AND NOT paused \
                    AND (state = 'queued' OR (state = 'published' AND NOT is_running))";
         let Some(mine) = self.fetch_optional::<Mine>(action, sql, values![id.0]).await? else { return Ok(None) };
         let values = values![&mine.worker_kind, mine.rank, mine.placed, mine.position, id.0];

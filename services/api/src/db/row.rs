@@ -14,7 +14,7 @@ use super::Error;
 /// The columns that make a [`Job`], as a literal that constants can be built from.
 macro_rules! job_columns {
     () => {
-        "jobs.id, jobs.state, jobs.is_running, jobs.cancel_requested, jobs.attempts, jobs.max_attempts, jobs.priority, \
+        "jobs.id, jobs.state, jobs.is_running, jobs.cancel_requested, jobs.paused, jobs.attempts, jobs.max_attempts, jobs.priority, \
          jobs.spec, jobs.result, jobs.failure, jobs.submitted_at, jobs.started_at, jobs.ended_at, \
          jobs.group_id, jobs.cell"
     };
@@ -28,6 +28,7 @@ pub(super) struct JobRow {
     state: String,
     is_running: bool,
     cancel_requested: bool,
+    paused: bool,
     attempts: i64,
     max_attempts: i64,
     priority: i64,
@@ -45,13 +46,15 @@ impl TryFrom<JobRow> for Job {
     type Error = Error;
     fn try_from(row: JobRow) -> Result<Self, Error> {
         let spec: JobSpec = from_json("the request of a job", &row.spec)?;
+        let state = state_for_people(&row.state, row.is_running)?;
         Ok(Self {
             id: JobId(row.id),
             kind: spec.kind(),
-            state: state_for_people(&row.state, row.is_running)?,
+            state,
             spec,
             priority: priority(row.priority),
             cancel_requested: row.cancel_requested,
+            paused: row.paused && state == JobState::Queued,
             attempts: count(row.attempts),
             max_attempts: count(row.max_attempts),
             submitted_at: from_micros(row.submitted_at)?,

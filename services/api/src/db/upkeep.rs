@@ -80,7 +80,7 @@ impl Db {
     /// Moves up one priority whoever has waited longest in each line that was not served since `before`.
     /// One job of a line at a time: a long queue must not turn urgent as a whole.
     pub(crate) async fn promote_starving(&self, before: i64, now: i64) -> Result<Vec<Promoted>, Error> {
-        // Nobody is served while the queue is paused, which is nobody's disadvantage.
+        // Nobody is served while the queue or the job is paused, which is nobody's disadvantage.
         let sql = concat!(
             "SELECT worker_kind, rank, owner FROM turns WHERE rank > 0 AND served_at <= $1 AND NOT ",
             is_paused!("worker_kind")
@@ -91,10 +91,10 @@ impl Db {
             let mut tx = self.begin("move a starving job up").await?;
             let sql = "SELECT id, ranked_at FROM (\
                          SELECT id, ranked_at FROM jobs WHERE state = 'queued' \
-                         AND worker_kind = $1 AND rank = $2 AND owner = $3 \
+                         AND worker_kind = $1 AND rank = $2 AND owner = $3 AND NOT paused \
                          UNION ALL \
                          SELECT id, ranked_at FROM jobs WHERE state = 'published' AND NOT is_running \
-                         AND worker_kind = $1 AND rank = $2 AND owner = $3) AS waiting \
+                         AND worker_kind = $1 AND rank = $2 AND owner = $3 AND NOT paused) AS waiting \
                        WHERE ranked_at <= $4 ORDER BY ranked_at, id LIMIT 1";
             let oldest = tx.fetch_optional::<(Uuid, i64)>(sql, values![worker_kind, *rank, owner, before]).await?;
             let Some((id, _)) = oldest else { continue };

@@ -32,7 +32,7 @@ pub(crate) struct Waiting {
     /// -1 moved to the front, 0 in its fair turn, 1 moved to the back.
     pub(crate) placed: i64,
     pub(crate) position: i64,
-    /// Whether its workers get nothing new; only the window says so.
+    /// Whether workers must not get it, it alone or nothing of its kind; only the window says so.
     #[sqlx(default)]
     pub(crate) is_paused: bool,
 }
@@ -78,7 +78,7 @@ impl Db {
     /// Lists the published jobs that no worker has taken.
     pub(crate) async fn list_window(&self) -> Result<Vec<Waiting>, Error> {
         let sql = concat!(
-            "SELECT id, generation, worker_kind, rank, owner, placed, position, ",
+            "SELECT id, generation, worker_kind, rank, owner, placed, position, paused OR ",
             is_paused!("worker_kind"),
             " AS is_paused FROM jobs WHERE state = 'published' AND NOT is_running"
         );
@@ -103,7 +103,7 @@ impl Db {
                 walks.push(format!(
                     "SELECT * FROM (SELECT id, generation, worker_kind, rank, owner, placed, position FROM jobs \
                      WHERE state = 'queued' AND worker_kind = ${first} AND rank = ${} AND owner = ${} \
-                     AND run_at <= $1 ORDER BY placed, position, id LIMIT $2) AS walk",
+                     AND run_at <= $1 AND NOT paused ORDER BY placed, position, id LIMIT $2) AS walk",
                     first + 1,
                     first + 2
                 ));
@@ -117,7 +117,8 @@ impl Db {
 
     /// Returns the earliest time at which a job that waits for a later one may run.
     pub(crate) async fn next_run_at(&self, now: i64) -> Result<Option<i64>, Error> {
-        let sql = "SELECT run_at FROM jobs WHERE state = 'queued' AND run_at > $1 ORDER BY run_at LIMIT 1";
+        let sql =
+            "SELECT run_at FROM jobs WHERE state = 'queued' AND run_at > $1 AND NOT paused ORDER BY run_at LIMIT 1";
         Ok(self.fetch_optional::<(i64,)>("find the next due job", sql, values![now]).await?.map(|(at,)| at))
     }
 
@@ -132,11 +133,11 @@ impl Db {
         let mut served = Vec::new();
         let mut histories = HashMap::new();
         for (place, id) in in_order {
-            // Between the plan and now, somebody may have paused the queue.
+            // Between the plan and now, somebody may have paused the job or the queue.
             let sql = concat!(
                 "UPDATE jobs SET state = 'published', generation = generation + 1, is_running = FALSE, \
                     published_at = $2 \
-                 WHERE id = $1 AND state = 'queued' AND NOT ",
+                 WHERE id = $1 AND state = 'queued' AND NOT paused AND NOT ",
                 is_paused!("worker_kind"),
                 " RETURNING id, worker_kind, rank, owner, generation, model, spec, traceparent, submitted_at, \
                     attempts, max_attempts, cancel_requested"

@@ -40,7 +40,10 @@ async fn close(shared: &Shared) -> Result<(), Trouble> {
     let mut sheets: Vec<(JobId, JobChange)> = Vec::new();
     for group in db.list_ending_groups().await? {
         match db.end_group(group, shared.parts.clock.now()).await {
-            Ok(sheet) => sheets.extend(sheet.map(|sheet| (sheet, JobChange::Queued))),
+            Ok(sheet) => {
+                failpoint::pass("after_group_end");
+                sheets.extend(sheet.map(|sheet| (sheet, JobChange::Queued)));
+            }
             // What one group holds that cannot be read must not keep the others open.
             Err(error @ crate::db::Error::Unreadable { .. }) => {
                 tracing::error!(group.id = %group, "group {group} cannot be ended: {error}");
@@ -48,7 +51,6 @@ async fn close(shared: &Shared) -> Result<(), Trouble> {
             Err(error) => return Err(error.into()),
         }
     }
-    failpoint::pass("after_group_end");
     if !sheets.is_empty() {
         shared.announce(&sheets).await;
         shared.nudge.notify_one();

@@ -12,7 +12,7 @@ use contract::{
     spec::JobKind,
 };
 
-use super::{Api, problem::Error, query::Query, submission::unusable_model_at};
+use super::{Api, models::unreadable, problem::Error, query::Query, submission::unusable_model_at};
 use crate::{
     capabilities::{self, Names},
     models,
@@ -46,7 +46,7 @@ pub(crate) async fn load_capabilities(
         Err(models::Error::NoModel(_)) => None,
         Err(error) => return Err(unusable_model_at(error, "model")),
     };
-    let names = list_names(&api).await.map_err(|error| Error::unavailable("the folder of the models", error))?;
+    let names = list_names(&api).await.map_err(unreadable)?;
     Ok(Json(capabilities::of(model, kinds, &names)))
 }
 

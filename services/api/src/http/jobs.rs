@@ -81,7 +81,7 @@ pub(crate) async fn load_job(State(api): State<Arc<Api>>, Id(id): Id<JobId>) -> 
 }
 
 /// Adds the place in line. It is counted afresh each time: what others do changes it.
-async fn fill_in_position(api: &Api, job: &mut Job) -> Result<(), Error> {
+pub(crate) async fn fill_in_position(api: &Api, job: &mut Job) -> Result<(), Error> {
     if job.state == JobState::Queued {
         job.position = api.db.queue_position(job.id).await?.map(|ahead| ahead + 1);
     }

@@ -40,5 +40,10 @@ pub(crate) async fn list_embeddings(State(api): State<Arc<Api>>) -> Result<Json<
 }
 
 fn answer<T>(listed: Result<Vec<T>, models::Error>) -> Result<Json<Page<T>>, Error> {
-    listed.map(|all| Json(whole(all))).map_err(|error| Error::unavailable("the folder of the models", error))
+    listed.map(|all| Json(whole(all))).map_err(unreadable)
+}
+
+/// Returns the problem that the files of the models cannot be looked at.
+pub(crate) fn unreadable(error: models::Error) -> Error {
+    Error::unavailable("the folder of the models", error)
 }

@@ -1,11 +1,20 @@
-//! The queue as a whole: how much waits, and whether workers get anything new.
+//! Pause and resume, of the queue as a whole or of one job; and how much waits.
 
 use std::sync::Arc;
 
 use axum::{Json, body::Body, extract::State, http::HeaderMap};
-use contract::{control::ChooseQueue, page::Page, spec::WorkerKind, system::QueueDepth};
+use contract::{
+    JobId, control::ChooseQueue, job::Job, page::Page, problem::Problem, spec::WorkerKind, system::QueueDepth,
+};
 
-use super::{Api, body::read_optional_json, jobs::whole, problem::Error};
+use super::{
+    Api,
+    body::read_optional_json,
+    id::Id,
+    jobs::{fill_in_position, no_job, whole},
+    problem::Error,
+};
+use crate::db::PauseRequest;
 
 /// Lists the queues, one for each kind of worker: how much waits and runs, and whether it is paused.
 #[utoipa::path(get, path = "/api/queue", tag = "operation",
@@ -40,6 +49,46 @@ pub(crate) async fn resume_queue(
 ) -> Result<Json<Page<QueueDepth>>, Error> {
     api.dispatch.resume(&chosen(&api, &headers, body).await?).await?;
     list_queues(State(api)).await
+}
+
+/// Pauses a waiting job: no worker gets it until somebody resumes it.
+///
+/// It stays `queued`, with `paused`, and can be moved and cancelled all the same. Once more changes nothing.
+#[utoipa::path(post, path = "/api/jobs/{id}/pause", tag = "jobs",
+    params(("id" = JobId, Path, description = "Which job.")),
+    responses(
+        (status = 200, description = "The job, which is paused.", body = Job),
+        (status = 409, description = "It does not wait any more.", content_type = "application/problem+json", body = Problem),
+    ))]
+pub(crate) async fn pause_job(State(api): State<Arc<Api>>, Id(id): Id<JobId>) -> Result<Json<Job>, Error> {
+    let request = api.dispatch.pause_job(id).await?;
+    waiting(&api, id, request).await
+}
+
+/// Resumes a paused job: it waits for a worker again, where it stands in line.
+#[utoipa::path(post, path = "/api/jobs/{id}/resume", tag = "jobs",
+    params(("id" = JobId, Path, description = "Which job.")),
+    responses(
+        (status = 200, description = "The job, which waits for a worker.", body = Job),
+        (status = 409, description = "It does not wait any more.", content_type = "application/problem+json", body = Problem),
+    ))]
+pub(crate) async fn resume_job(State(api): State<Arc<Api>>, Id(id): Id<JobId>) -> Result<Json<Job>, Error> {
+    let request = api.dispatch.resume_job(id).await?;
+    waiting(&api, id, request).await
+}
+
+async fn waiting(api: &Api, id: JobId, request: PauseRequest) -> Result<Json<Job>, Error> {
+    match request {
+        PauseRequest::Absent => Err(no_job(id)),
+        PauseRequest::NotWaiting(job) => {
+            let state = job.state.as_str();
+            Err(Error::conflict(format!("only waiting jobs can be paused and resumed; this one is {state}")))
+        }
+        PauseRequest::Done(mut job) => {
+            fill_in_position(api, &mut job).await?;
+            Ok(Json(job))
+        }
+    }
 }
 
 async fn chosen(api: &Api, headers: &HeaderMap, body: Body) -> Result<Vec<WorkerKind>, Error> {

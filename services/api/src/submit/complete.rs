@@ -39,7 +39,7 @@ impl Reception {
 
 /// Returns a spec with what suits the model in place of what the client has not written.
 fn filled(spec: &JobSpec, mut written: Map<String, Value>, model: &Chosen) -> Result<JobSpec, serde_json::Error> {
-    for (name, value) in capabilities::defaults(spec.kind(), model.family, &model.id) {
+    for (name, value) in capabilities::defaults(spec.kind(), model) {
         written.entry(name).or_insert(value);
     }
     written.insert("kind".to_owned(), spec.kind().as_str().into());

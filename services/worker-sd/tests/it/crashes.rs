@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use contract::event::Phase;
 use worker::{Engine as _, EngineError};
 
-use crate::studio::{Attempt, LIMIT, Studio, kill, order};
+use crate::studio::{Attempt, Studio, kill, order, until};
 
 #[tokio::test]
 async fn a_child_that_is_killed_in_the_middle_of_a_job_is_a_crash_with_a_reason_and_the_next_job_works() {
@@ -52,12 +52,7 @@ async fn a_child_that_dies_while_nobody_needs_it_is_no_job_s_failure() {
     studio.make(&order(|_| {})).await.unwrap();
     let child = studio.engine.process_id().unwrap();
     kill(child);
-    let noticed = async {
-        while !studio.engine.resident_models().is_empty() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, noticed).await.unwrap();
+    until("the death to be noticed", || studio.engine.resident_models().is_empty()).await;
     studio.make(&order(|_| {})).await.unwrap();
     assert_ne!(studio.engine.process_id().unwrap(), child);
 }

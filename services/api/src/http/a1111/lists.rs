@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ::assets::metadata::names::{sampler_name, scheduler_name};
-use ::models::Library;
 use axum::{Json, extract::State};
 use contract::{
     model::AddOn,
@@ -16,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::painting::upscaler_title;
 use crate::{
-    http::{Api, problem::Error},
+    http::{Api, models::unreadable, problem::Error},
     live::memory as memory_mib,
 };
 
@@ -36,7 +35,7 @@ pub(crate) async fn schedulers() -> Json<Value> {
 
 pub(crate) async fn upscalers(State(api): State<Arc<Api>>) -> Result<Json<Value>, Error> {
     let entry = |name: &str, model: Option<&str>| json!({ "name": name, "model_name": model, "model_path": null, "model_url": null, "scale": USUAL_SCALE });
-    let found = look(&api, Library::list_upscalers).await?;
+    let found = usable(api.models.list_upscalers().await)?;
     let found = found.iter().map(|upscaler| entry(&upscaler.id, Some(&upscaler.id)));
     Ok(Json([entry("None", None), entry("Lanczos", None)].into_iter().chain(found).collect()))
 }
@@ -48,20 +47,20 @@ pub(crate) async fn latent_upscale_modes() -> Json<Value> {
 
 pub(crate) async fn models(State(api): State<Arc<Api>>) -> Result<Json<Value>, Error> {
     let models = api.models.list().await;
-    let models = models.map_err(|error| Error::unavailable("the folder of the models", error))?;
+    let models = models.map_err(unreadable)?;
     let usable = models.iter().filter(|model| model.problem.is_none());
     let describe = |id: &String| json!({ "title": id, "model_name": id, "hash": null, "sha256": null, "filename": id, "config": null });
     Ok(Json(usable.map(|model| describe(&model.id)).collect()))
 }
 
 pub(crate) async fn loras(State(api): State<Arc<Api>>) -> Result<Json<Value>, Error> {
-    let found = look(&api, Library::list_loras).await?;
+    let found = usable(api.models.list_loras().await)?;
     let describe = |lora: &AddOn| json!({ "name": lora.id, "alias": lora.id, "path": lora.id, "metadata": {} });
     Ok(Json(found.iter().map(describe).collect()))
 }
 
 pub(crate) async fn embeddings(State(api): State<Arc<Api>>) -> Result<Json<Value>, Error> {
-    let found = look(&api, Library::list_embeddings).await?;
+    let found = usable(api.models.list_embeddings().await)?;
     let nothing = json!({ "step": null, "sd_checkpoint": null, "sd_checkpoint_name": null, "shape": 0, "vectors": 0 });
     let loaded: Map<String, Value> = found.into_iter().map(|embedding| (embedding.id, nothing.clone())).collect();
     Ok(Json(json!({ "loaded": loaded, "skipped": {} })))
@@ -93,10 +92,7 @@ pub(crate) async fn done() -> Json<Value> {
     Json(json!({}))
 }
 
-/// Looks into a folder of the library for what can be used.
-async fn look(api: &Api, list: fn(&Library) -> Result<Vec<AddOn>, ::models::Error>) -> Result<Vec<AddOn>, Error> {
-    let library = Library::open(&api.config.models_dir);
-    let found = tokio::task::spawn_blocking(move || list(&library)).await.map_err(Error::internal)?;
-    let found = found.map_err(|error| Error::unavailable("the folder of the models", error))?;
-    Ok(found.into_iter().filter(|found| found.problem.is_none()).collect())
+/// Returns those that can be used.
+fn usable(found: Result<Vec<AddOn>, crate::models::Error>) -> Result<Vec<AddOn>, Error> {
+    Ok(found.map_err(unreadable)?.into_iter().filter(|found| found.problem.is_none()).collect())
 }

@@ -9,7 +9,9 @@ use axum::{
 use contract::problem::ProblemCode;
 use serde_json::{Value, json};
 
-use crate::http::{Api, compat::fields::Fields, json::shortened, problem::Error, submission::unusable_model};
+use crate::http::{
+    Api, compat::fields::Fields, json::shortened, models::unreadable, problem::Error, submission::unusable_model,
+};
 
 /// Under which name the settings hold the model.
 const SETTING: &str = "a1111_model";
@@ -63,7 +65,7 @@ pub(super) async fn model_of(api: &Api, title: &str) -> Result<String, Error> {
     let bare = title.rsplit_once(" [").filter(|(_, hash)| hash.ends_with(']')).map_or(title, |(name, _)| name);
     let without = ENDINGS.iter().find_map(|ending| bare.strip_suffix(ending)).unwrap_or(bare);
     let models = api.models.list().await;
-    let models = models.map_err(|error| Error::unavailable("the folder of the models", error))?;
+    let models = models.map_err(unreadable)?;
     let id = [title, bare, without].into_iter().find(|name| models.iter().any(|model| model.id == *name));
     let id = id.ok_or_else(|| {
         let detail =

@@ -19,6 +19,7 @@ use super::upload::{UploadForm, decode, from_form, limits, read_body};
 use crate::http::{
     Api,
     body::{is_json, media_type},
+    models::unreadable,
     problem::Error,
 };
 
@@ -87,7 +88,7 @@ async fn fit_in(api: &Api, mut spec: JobSpec, notes: &mut Vec<String>) -> Result
         && let Some(name) = painting.model.take()
     {
         let models = api.models.list().await;
-        let models = models.map_err(|error| Error::unavailable("the folder of the models", error))?;
+        let models = models.map_err(unreadable)?;
         painting.model = find_model(&models, &name, notes);
     }
     for (pointer, id) in spec.inputs() {

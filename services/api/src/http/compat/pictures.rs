@@ -1,14 +1,11 @@
-//! Pictures in foreign requests: out of base64, into the store, and into the shape that our jobs take.
+//! Pictures in foreign requests: out of base64, and into the shape that our jobs take.
 
 use ::assets::picture::{Decoded, Limits, decode, encode_png, fit, inspect};
 use axum::body::Bytes;
 use base64::Engine as _;
-use contract::{AssetId, spec::image_to_image::Fit};
+use contract::spec::image_to_image::Fit;
 
-use crate::{
-    db::NewAsset,
-    http::{Api, access::Caller, assets::upload::BASE64, problem::Error},
-};
+use crate::http::{Api, assets::upload::BASE64, problem::Error};
 
 /// A picture of a request.
 #[derive(Debug, Clone)]
@@ -59,12 +56,6 @@ impl Picture {
         Ok((header.width, header.height))
     }
 
-    /// Decodes the picture to its end, and returns its media type. Nothing is stored.
-    pub(crate) async fn check(&self, api: &Api) -> Result<&'static str, Error> {
-        let header = api.assets.check_picture(self.bytes.clone(), limits(api)).await;
-        header.map(|header| header.media_type).map_err(|error| self.refuse(error))
-    }
-
     /// Returns the picture in this size. One that has it already stays as it is.
     pub(crate) async fn fitted(self, api: &Api, (width, height): (u32, u32), way: Fit) -> Result<Self, Error> {
         if self.size(api)? == (width, height) {
@@ -111,21 +102,6 @@ impl Picture {
             Ok(Self { name: self.name, bytes: png.into() })
         };
         tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
-    }
-
-    /// Stores the picture under an id that stands in the job already.
-    pub(crate) async fn store(
-        self,
-        api: &Api,
-        caller: &Caller,
-        id: AssetId,
-        media_type: &'static str,
-    ) -> Result<(), Error> {
-        let mut file = api.assets.put(media_type, self.bytes).await?;
-        file.id = id;
-        let (owner, created_at) = (caller.owner.clone(), api.clock.now());
-        api.db.insert_asset(&NewAsset { file, job_id: None, parents: Vec::new(), owner, created_at }).await?;
-        Ok(())
     }
 
     fn refuse(&self, error: ::assets::picture::Error) -> Error {

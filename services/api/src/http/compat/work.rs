@@ -18,13 +18,8 @@ use super::{
     pictures::Picture,
 };
 use crate::{
-    http::{
-        Api,
-        access::Caller,
-        problem::Error,
-        submission::{refused, unusable_model},
-    },
-    submit,
+    http::{Api, access::Caller, problem::Error, submission::refused},
+    submit::{self, Asked, InlinePicture},
 };
 
 /// Longer than any job; the client or the server ends the wait.
@@ -59,29 +54,32 @@ pub(crate) enum Outcome {
     Cancelled,
 }
 
-impl Work {
-    /// Submits a job. Nothing is stored before everything about it is known to be right.
-    pub(crate) async fn submit(api: &Arc<Api>, caller: &Caller, order: Order, visitor: Visitor) -> Result<Self, Error> {
-        let Order { kind, mut fields, pictures } = order;
-        let mut named = Vec::with_capacity(pictures.len());
-        for (field, picture) in pictures {
-            let (id, media_type) = (AssetId::new(), picture.check(api).await?);
+impl Order {
+    /// Reads the job. Its pictures stand beside it, as those that come within a request of ours.
+    fn read(self, api: &Api) -> Result<Asked, Error> {
+        let Self { kind, mut fields, pictures } = self;
+        let mut beside = Vec::with_capacity(pictures.len());
+        for (field, Picture { name, bytes }) in pictures {
+            let placeholder = AssetId::new();
             if field == "images" {
                 let list = fields.entry(field).or_insert_with(|| Value::Array(Vec::new()));
-                list.as_array_mut().into_iter().for_each(|list| list.push(id.to_string().into()));
+                list.as_array_mut().into_iter().for_each(|list| list.push(placeholder.to_string().into()));
             } else {
-                fields.insert(field.to_owned(), id.to_string().into());
+                fields.insert(field.to_owned(), placeholder.to_string().into());
             }
-            named.push((id, media_type, picture));
+            // What is wrong with a picture is told under the client's name for it.
+            beside.push(InlinePicture { pointer: format!("/{name}"), placeholder, bytes });
         }
-        let body = serde_json::to_vec(&fields).map_err(Error::internal)?;
-        let asked = api.schemas.read_spec(kind, &body)?;
-        if let Some(painting) = asked.spec.painting() {
-            api.models.choose(painting.model.as_deref()).await.map_err(unusable_model)?;
-        }
-        for (id, media_type, picture) in named {
-            picture.store(api, caller, id, media_type).await?;
-        }
+        let mut asked = api.schemas.ask(kind, Value::Object(fields))?;
+        asked.pictures.extend(beside);
+        Ok(asked)
+    }
+}
+
+impl Work {
+    /// Submits a job, whose pictures are examined and stored like those of any other request.
+    pub(crate) async fn submit(api: &Arc<Api>, caller: &Caller, order: Order, visitor: Visitor) -> Result<Self, Error> {
+        let asked = order.read(api)?;
         // From here on the client may go away at any moment, so somebody must know the job already.
         let (id, ends) = (JobId::new(), api.reception.ends());
         let seat = Attendance::enter(api, id, visitor);

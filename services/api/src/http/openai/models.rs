@@ -9,7 +9,7 @@ use axum::{
 use contract::{model::Model, problem::ProblemCode};
 use serde_json::{Value, json};
 
-use crate::http::{Api, json::shortened, problem::Error};
+use crate::http::{Api, json::shortened, models::unreadable, problem::Error};
 
 /// Lists the models that can be used.
 pub(crate) async fn list(State(api): State<Arc<Api>>) -> Result<Json<Value>, Error> {
@@ -30,7 +30,7 @@ pub(crate) async fn load(State(api): State<Arc<Api>>, path: RawPathParams) -> Re
 
 async fn usable(api: &Api) -> Result<Vec<Model>, Error> {
     let models = api.models.list().await;
-    let models = models.map_err(|error| Error::unavailable("the folder of the models", error))?;
+    let models = models.map_err(unreadable)?;
     Ok(models.into_iter().filter(|model| model.problem.is_none()).collect())
 }
 

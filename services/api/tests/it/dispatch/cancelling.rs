@@ -6,10 +6,11 @@ use api::{db::CancelRequest, dispatch::Settings};
 use contract::{event::JobChange, job::JobState};
 use tokio::time::timeout;
 
-use super::world::{LIMIT, SETTINGS, World};
+use super::world::{SETTINGS, World};
 use crate::{
     db::ground::{Ground, on_both},
     sample::result,
+    wait::PATIENCE,
 };
 
 on_both!(
@@ -37,7 +38,7 @@ async fn a_running_job_is_cancelled_by_its_worker(ground: Ground) {
     let lease = worker.lease().await;
     world.until(id, JobState::Running).await;
     world.dispatch.cancel_job(id).await.unwrap();
-    timeout(LIMIT, lease.cancelled().cancelled()).await.expect("the worker is told");
+    timeout(PATIENCE, lease.cancelled().cancelled()).await.expect("the worker is told");
     assert_eq!(world.job(id).await.state, JobState::Running);
     let _ = lease.cancel().await.unwrap();
     world.until(id, JobState::Cancelled).await;
@@ -102,7 +103,7 @@ async fn the_wish_to_cancel_reaches_a_valkey_that_was_away() {
     world.valkey.kill9_when_written().unwrap();
     assert!(matches!(world.dispatch.cancel_job(id).await.unwrap(), CancelRequest::Requested(_)));
     world.valkey.restart().unwrap();
-    timeout(LIMIT, lease.cancelled().cancelled()).await.expect("the worker is told");
+    timeout(PATIENCE, lease.cancelled().cancelled()).await.expect("the worker is told");
     let _ = lease.cancel().await.unwrap();
     world.until(id, JobState::Cancelled).await;
 }

@@ -11,10 +11,11 @@ use contract::{
 };
 use queue::{Accepted, Outcome};
 
-use super::world::{LIMIT, SETTINGS, World};
+use super::world::{SETTINGS, World};
 use crate::{
     db::ground::{Ground, on_both},
     sample::{failure, file, result},
+    wait::PATIENCE,
 };
 
 on_both!(
@@ -42,7 +43,7 @@ async fn a_job_runs_and_leaves_its_result_on_record_and_nothing_in_valkey(ground
 
     let made = result(vec![file('a'), file('b')]);
     assert_eq!(lease.succeed(&made).await.unwrap(), Accepted::Yes);
-    assert_eq!(tokio::time::timeout(LIMIT, world.ended.recv()).await.unwrap().unwrap(), id);
+    assert_eq!(tokio::time::timeout(PATIENCE, world.ended.recv()).await.unwrap().unwrap(), id);
     let job = world.job(id).await;
     assert_eq!((job.state, job.result.as_ref(), job.failure), (JobState::Succeeded, Some(&made), None));
     for asset in &made.assets {

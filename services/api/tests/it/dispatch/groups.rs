@@ -85,7 +85,7 @@ async fn a_group_is_cancelled_as_one_wherever_its_cells_are(ground: Ground) {
     world.until_window_is(8).await;
     let cancelled = world.dispatch.cancel_group(new.id).await.unwrap();
     assert_eq!(cancelled.ended.len() + cancelled.requested.len(), 12);
-    tokio::time::timeout(super::world::LIMIT, lease.cancelled().cancelled()).await.expect("the worker hears of it");
+    tokio::time::timeout(crate::wait::PATIENCE, lease.cancelled().cancelled()).await.expect("the worker hears of it");
     let _ = lease.cancel().await.unwrap();
     for cell in &new.cells {
         world.until(cell.id, JobState::Cancelled).await;

@@ -2,15 +2,11 @@
 
 use std::collections::HashSet;
 
-use api::{
-    db::Db,
-    dispatch::{Dispatch, Parts},
-};
 use contract::{event::JobChange, job::JobState};
-use queue::{Accepted, Queue};
+use queue::Accepted;
 use tokio_util::sync::CancellationToken;
 
-use super::world::{PREFIX, World};
+use super::world::World;
 use crate::{
     db::ground::Ground,
     sample::{file, result},
@@ -21,13 +17,8 @@ const JOBS: usize = 120;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_dispatchers_run_every_job_once() {
     let world = World::new(Ground::postgres().await).await;
-    let second = Parts {
-        db: Db::open(&world.ground.url).await.unwrap(),
-        queue: Queue::connect(&world.valkey.url(), PREFIX).await.unwrap(),
-        ..world.parts.clone()
-    };
     let stop = CancellationToken::new();
-    let (other, task) = Dispatch::start(second, stop.clone());
+    let (other, task) = world.another_api(&stop).await;
 
     let mut workers = Vec::new();
     for name in ["one", "two", "three"] {

@@ -14,6 +14,7 @@ use super::world::{SETTINGS, Worker, World};
 use crate::{
     db::ground::{Ground, on_both},
     sample::result,
+    wait::{until, until_true},
 };
 
 on_both!(
@@ -43,12 +44,7 @@ async fn an_owner_with_a_thousand_jobs_does_not_keep_another_waiting(ground: Gro
     let of_b = world.submit_for("b").await;
     assert_eq!(world.db().queue_position(of_b).await.unwrap(), Some(0));
     // The window is drawn again for the newcomer; it is published once it stands in it.
-    let drawn = async {
-        while world.queue().generations(&[of_b]).await.unwrap() == [None] {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(super::world::LIMIT, drawn).await.unwrap();
+    until("the newcomer", async || world.queue().generations(&[of_b]).await.unwrap()[0]).await;
     world.until_window_is(8).await;
     assert_eq!(run_next(&mut worker).await, of_b);
     let _ = held.succeed(&result(vec![])).await.unwrap();
@@ -84,12 +80,7 @@ async fn a_job_that_starves_moves_up(ground: Ground) {
     world.parts.clock.advance(Duration::from_secs(601));
     // The one waited as long as the other, so both move up: the batch job now stands before all normal ones to come.
     let sql = "SELECT COUNT(*) FROM jobs WHERE rank = 1 AND priority = 2 AND state = 'published'";
-    let moved = async {
-        while world.ground.number(sql).await == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(super::world::LIMIT, moved).await.unwrap();
+    until_true("the move up", async || world.ground.number(sql).await != 0).await;
     world.until_window_is(2).await;
     let second = world.submit_with("a", Priority::Normal).await;
     world.until_window_is(3).await;

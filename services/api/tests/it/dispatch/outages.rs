@@ -1,23 +1,19 @@
 //! Valkey goes away and comes back.
 
 use contract::job::JobState;
-use tokio::time::timeout;
 
-use super::world::{LIMIT, World};
+use super::world::World;
 use crate::{
     db::ground::{Ground, on_both},
     sample::result,
+    wait::until_true,
 };
 
 on_both!(jobs_are_taken_while_valkey_is_away_and_run_when_it_is_back);
 
 async fn until_away(world: &World, is_away: bool) {
-    let wait = async {
-        while world.dispatch.queue_away_for().is_some() != is_away {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-    };
-    timeout(LIMIT, wait).await.expect("the dispatch does not see how Valkey is");
+    let what = format!("the dispatch to see that away = {is_away}");
+    until_true(&what, async || world.dispatch.queue_away_for().is_some() == is_away).await;
 }
 
 async fn jobs_are_taken_while_valkey_is_away_and_run_when_it_is_back(ground: Ground) {

@@ -14,6 +14,7 @@ use super::world::{PREFIX, SETTINGS, World};
 use crate::{
     db::ground::{Ground, on_both},
     sample::{result, spec},
+    wait::{PATIENCE, until_true},
 };
 
 on_both!(
@@ -48,7 +49,7 @@ async fn a_wiped_valkey_loses_no_job(ground: Ground) {
     for id in ids {
         world.until(id, JobState::Succeeded).await;
     }
-    tokio::time::timeout(super::world::LIMIT, token.cancelled()).await.expect("the first holder hears of it");
+    tokio::time::timeout(PATIENCE, token.cancelled()).await.expect("the first holder hears of it");
     assert_eq!(held.succeed(&result(vec![])).await.unwrap(), Accepted::Lost);
     assert_eq!(world.outcomes(first).await, ["lost", "succeeded"]);
     world.until_valkey_is_empty().await;
@@ -113,12 +114,8 @@ async fn a_job_that_comes_back_in_an_older_generation_is_published_over_it() {
     let mut worker = world.worker("one").await;
     // Valkey holds generation 1, so generation 6 follows.
     world.until_job(id, "waits in generation 6", |job| job.state == JobState::Queued).await;
-    let generation = async {
-        while world.queue().generations(&[id]).await.unwrap() != [Some(6)] {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(super::world::LIMIT, generation).await.unwrap();
+    let is_sixth = async || world.queue().generations(&[id]).await.unwrap() == [Some(6)];
+    until_true("generation 6", is_sixth).await;
     let _ = worker.lease().await.succeed(&result(vec![])).await.unwrap();
     world.until(id, JobState::Succeeded).await;
     world.until_valkey_is_empty().await;
@@ -143,12 +140,7 @@ async fn an_end_that_is_told_twice_or_too_late_changes_nothing() {
     world.until_window_is(1).await;
     // It waits in generation 1, so this is about a publication that was taken back long ago.
     tell(waiting, 0, "dead");
-    let settled = async {
-        while world.unsettled() != "0" {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(super::world::LIMIT, settled).await.expect("all are settled");
+    until_true("all to be settled", async || world.unsettled() == "0").await;
     let job = world.job(id).await;
     assert_eq!((job.state, job.result, job.failure), (JobState::Succeeded, Some(made), None));
     let lease = world.worker("three").await.lease().await;

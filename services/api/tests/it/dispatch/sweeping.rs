@@ -6,19 +6,18 @@ use api::db::NewJob;
 use bytes::Bytes;
 use contract::job::JobState;
 
-use super::world::{LIMIT, World};
-use crate::{db::ground::Ground, sample::result};
+use super::world::World;
+use crate::{
+    db::ground::Ground,
+    sample::result,
+    wait::{until, until_true},
+};
 
 #[tokio::test]
 async fn files_without_a_record_go_after_a_while_and_all_others_stay() {
     let mut world = World::new(Ground::sqlite().await).await;
     let assets = world.parts.assets.clone();
-    let wait = async {
-        while world.db().find_setting::<i64>("first_sweep_us").await.unwrap().is_none() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, wait).await.expect("the first sweep");
+    until("the first sweep", async || world.db().find_setting::<i64>("first_sweep_us").await.unwrap()).await;
 
     let id = world.submit_for("ann").await;
     let recorded = assets.put("image/png", Bytes::from_static(b"recorded")).await.unwrap();
@@ -38,23 +37,14 @@ async fn files_without_a_record_go_after_a_while_and_all_others_stay() {
     let leftover = assets.put("image/png", Bytes::from_static(b"leftover")).await.unwrap();
 
     world.start();
-    let results_are_swept = async {
-        while assets.list_result_jobs().await.unwrap() != [open.id] {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, results_are_swept).await.expect("the result of the ended job goes");
+    let only_the_open_one = async || assets.list_result_jobs().await.unwrap() == [open.id];
+    until_true("the result of the ended job to go", only_the_open_one).await;
     world.stop().await;
     assert!(assets.exists(&leftover.blake3).await.unwrap(), "it is too young");
 
     world.parts.clock.advance(Duration::from_secs(2 * 3600));
     world.start();
-    let files_are_swept = async {
-        while assets.exists(&leftover.blake3).await.unwrap() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, files_are_swept).await.expect("the leftover goes");
+    until_true("the leftover to go", async || !assets.exists(&leftover.blake3).await.unwrap()).await;
     world.stop().await;
     assert!(assets.exists(&recorded.blake3).await.unwrap());
     assert!(assets.exists(&unrecorded.blake3).await.unwrap());

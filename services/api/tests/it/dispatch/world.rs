@@ -20,12 +20,12 @@ use testkit::valkey::TestValkey;
 use tokio::{sync::broadcast, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::{db::ground::Ground, sample::new_job};
+use crate::{
+    db::ground::Ground,
+    sample::new_job,
+    wait::{PATIENCE, until, until_true},
+};
 
-/// How long to wait for what must happen.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
-/// How often to look whether it has.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// What the keys of the tests begin with.
 pub(crate) const PREFIX: &str = "test";
 
@@ -74,7 +74,7 @@ impl World {
     /// Stops the API, in order.
     pub(crate) async fn stop(&mut self) {
         self.stop.cancel();
-        timeout(LIMIT, &mut self.task).await.expect("the dispatch does not stop").unwrap();
+        timeout(PATIENCE, &mut self.task).await.expect("the dispatch does not stop").unwrap();
     }
 
     /// Starts the API again on the same data.
@@ -82,6 +82,16 @@ impl World {
         self.stop = CancellationToken::new();
         (self.dispatch, self.task) = Dispatch::start(self.parts.clone(), self.stop.clone());
         self.ended = self.dispatch.ended();
+    }
+
+    /// Starts another instance of the API on the same data, with connections of its own.
+    pub(crate) async fn another_api(&self, stop: &CancellationToken) -> (Dispatch, JoinHandle<()>) {
+        let parts = Parts {
+            db: Db::open(&self.ground.url).await.unwrap(),
+            queue: Queue::connect(&self.valkey.url(), PREFIX).await.unwrap(),
+            ..self.parts.clone()
+        };
+        Dispatch::start(parts, stop.clone())
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -126,40 +136,20 @@ impl World {
     }
 
     pub(crate) async fn until_job(&self, id: JobId, what: &str, is_so: impl Fn(&Job) -> bool) -> Job {
-        let wait = async {
-            loop {
-                let job = self.job(id).await;
-                if is_so(&job) {
-                    return job;
-                }
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        };
-        match timeout(LIMIT, wait).await {
-            Ok(job) => job,
-            Err(_) => panic!("never true that the job {what}: {:?}", self.job(id).await),
-        }
+        until(&format!("a job that {what}"), async || Some(self.job(id).await).filter(&is_so)).await
     }
 
     /// Waits until so many jobs wait in Valkey.
     pub(crate) async fn until_window_is(&self, queued: u64) {
-        let wait = async {
-            // The functions are not there before the dispatch has prepared Valkey.
-            while self.queue().depth(WorkerKind::Sd).await.ok().is_none_or(|depth| depth.queued != queued) {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        };
-        timeout(LIMIT, wait).await.expect("the window never held so many");
+        // The functions are not there before the dispatch has prepared Valkey.
+        let is_so = async || self.queue().depth(WorkerKind::Sd).await.is_ok_and(|depth| depth.queued == queued);
+        until_true(&format!("a window of {queued}"), is_so).await;
     }
 
     /// Waits until Valkey holds no job and no unsettled end.
     pub(crate) async fn until_valkey_is_empty(&self) {
-        let wait = async {
-            while !self.queue().open_jobs().await.unwrap().is_empty() || self.unsettled() != "0" {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
-        };
-        timeout(LIMIT, wait).await.expect("Valkey still holds something");
+        let is_so = async || self.queue().open_jobs().await.unwrap().is_empty() && self.unsettled() == "0";
+        until_true("an empty Valkey", is_so).await;
     }
 
     /// Returns how many ends are not settled, as Valkey says it.
@@ -191,7 +181,7 @@ impl Worker {
     /// Waits for the next job.
     pub(crate) async fn lease(&mut self) -> Lease {
         let stop = CancellationToken::new();
-        let next = timeout(LIMIT, self.0.next(&Affinity::default(), &stop)).await.expect("no job came");
+        let next = timeout(PATIENCE, self.0.next(&Affinity::default(), &stop)).await.expect("no job came");
         next.unwrap().expect("not stopped")
     }
 
@@ -201,7 +191,7 @@ impl Worker {
         let stopper = stop.clone();
         tokio::spawn(async move {
             // That nothing comes can only be seen by waiting for it.
-            tokio::time::sleep(limit).await;
+            let _ = timeout(limit, stopper.cancelled()).await;
             stopper.cancel();
         });
         self.0.next(&Affinity::default(), &stop).await.unwrap()

@@ -11,10 +11,11 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
-    house::{House, next_job, send, succeed, until},
+    house::{House, next_job, send, succeed},
     picture::png,
 };
 use crate::sample::result;
+use crate::wait::until;
 
 const KEY: &str = "a-key-from-the-settings-of-this-test";
 

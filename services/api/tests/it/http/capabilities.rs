@@ -1,5 +1,10 @@
 //! What the server says about the fields of jobs, and that jobs get what it says.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
 use contract::{
     capabilities::{Capabilities, Field, KindCapabilities},
     job::Job,
@@ -46,6 +51,24 @@ async fn the_family_of_the_model_decides_what_suits_it_and_a_job_gets_that() {
 }
 
 #[tokio::test]
+async fn what_a_model_says_of_itself_counts_more_than_its_family() {
+    let house = studio().await;
+    let path = house.folder.path().join("models/checkpoints/smoke.json");
+    let mut sidecar: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    sidecar["defaults"] = json!({ "width": 256, "steps": 4, "sampler": "euler", "height": 100, "colour": "red" });
+    std::fs::write(&path, sidecar.to_string()).unwrap();
+    let found: Capabilities = house.get("/api/capabilities?kind=text_to_image").await.json();
+    let text_to_image = kind(&found, JobKind::TextToImage);
+    let job: Job = house.post("/api/workflows/text_to_image", &json!({ "prompt": "x" })).await.json();
+    let spec = serde_json::to_value(&job.spec).unwrap();
+    for (name, value) in
+        [("width", json!(256)), ("height", json!(1024)), ("steps", json!(4)), ("sampler", json!("euler"))]
+    {
+        assert_eq!((&spec[name], field(text_to_image, name).default.as_ref()), (&value, Some(&value)), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn names_of_files_are_choices() {
     let house = studio().await;
     let found: Capabilities = house.get("/api/capabilities?kind=text_to_image,upscale").await.json();
@@ -67,6 +90,44 @@ async fn names_of_files_are_choices() {
     }
     let models: Value = house.get("/api/models").await.json();
     assert_eq!(models["data"][0]["family"], "flux2");
+}
+
+/// Writes a line for each field, with everything that is said of it but the help.
+fn shape(fields: &[Value], before: &str, lines: &mut Vec<String>) {
+    for field in fields {
+        let mut rest: BTreeMap<String, Value> = serde_json::from_value(field.clone()).unwrap();
+        let name = format!("{before}{}", rest.remove("name").unwrap().as_str().unwrap());
+        assert!(rest.remove("help").is_some_and(|help| !help.as_str().unwrap().is_empty()), "{name} has no help");
+        let inner = rest.remove("fields").unwrap_or_default();
+        lines.push(format!("{name} {}", serde_json::to_string(&rest).unwrap()));
+        shape(inner.as_array().map(Vec::as_slice).unwrap_or_default(), &format!("{name}."), lines);
+    }
+}
+
+/// Forms are drawn from it by programs that nobody here knows.
+#[tokio::test]
+async fn what_is_said_of_every_field_of_every_kind_is_as_it_was() {
+    let house = House::open().await;
+    let found: Value = house.get("/api/capabilities").await.json();
+    let keys: BTreeSet<&str> = found.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut lines = vec![keys.into_iter().collect::<Vec<_>>().join(" ")];
+    for kind in found["kinds"].as_array().unwrap() {
+        lines.push(String::new());
+        shape(kind["fields"].as_array().unwrap(), &format!("{}.", kind["kind"].as_str().unwrap()), &mut lines);
+    }
+    let shape = lines.join("\n") + "\n";
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/capabilities.txt");
+    let found = Path::new(env!("CARGO_TARGET_TMPDIR")).join("capabilities.txt");
+    std::fs::write(&found, &shape).unwrap();
+    let known = std::fs::read_to_string(&golden).unwrap_or_default();
+    let differing: Vec<_> = shape.lines().filter(|line| !known.lines().any(|known| known == *line)).collect();
+    let gone: Vec<_> = known.lines().filter(|line| !shape.lines().any(|found| found == *line)).collect();
+    assert!(
+        shape == known,
+        "if this is meant, {} becomes {}\nnew: {differing:#?}\ngone: {gone:#?}",
+        found.display(),
+        golden.display()
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::house::{House, PATIENCE};
+use super::house::House;
+use crate::wait::PATIENCE;
 
 const QUICK: &[(&str, &str)] = &[("ATELIER_HEAD_TIMEOUT_S", "1")];
 

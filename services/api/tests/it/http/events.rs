@@ -10,8 +10,9 @@ use contract::{
 use reqwest::{Method, Response, StatusCode};
 use tokio::time::timeout;
 
-use super::house::{House, PATIENCE, next_job, send, succeed};
+use super::house::{House, next_job, send, succeed};
 use crate::sample::{file, result};
+use crate::wait::PATIENCE;
 
 pub(crate) fn progress(step: u32, steps: u32) -> Progress {
     let fraction = f64::from(step) / f64::from(steps);

@@ -11,8 +11,9 @@ use contract::{
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::house::{Answer, House, PATIENCE, next_job, send, succeed};
+use super::house::{Answer, House, next_job, send, succeed};
 use crate::sample::{file, result};
+use crate::wait::PATIENCE;
 
 fn grid() -> Value {
     json!({

@@ -14,10 +14,7 @@ use testkit::valkey::TestValkey;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How long anything in a test may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// How often a condition that nobody announces is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+use crate::wait::{PATIENCE, until};
 
 pub(crate) struct House {
     pub(crate) valkey: TestValkey,
@@ -111,11 +108,16 @@ impl House {
 
     /// Asserts that nothing was queued and nothing stored.
     pub(crate) async fn assert_untouched(&self) {
-        for path in ["/api/jobs", "/api/assets"] {
-            let page: Value = self.get(path).await.json();
-            assert_eq!(page["data"], json!([]), "something is in {path}");
-        }
+        let page: Value = self.get("/api/jobs").await.json();
+        assert_eq!(page["data"], json!([]), "there are jobs");
         assert_eq!(self.queue.open_jobs().await.unwrap(), []);
+        self.assert_nothing_stored().await;
+    }
+
+    /// Asserts that no file is stored, and none on record.
+    pub(crate) async fn assert_nothing_stored(&self) {
+        let page: Value = self.get("/api/assets").await.json();
+        assert_eq!(page["data"], json!([]), "there are assets");
         let blobs = self.folder.path().join("outputs/blobs");
         let stored = std::fs::read_dir(blobs).map(|entries| entries.count()).unwrap_or_default();
         assert_eq!(stored, 0, "files are stored");
@@ -132,19 +134,6 @@ impl House {
     pub(crate) fn begin_to_stop(&self) {
         self.stop.cancel();
     }
-}
-
-/// Looks every few milliseconds, because nobody announces it, until there is something to return.
-pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let looking = async {
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    };
-    timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 /// Waits for the next job.

@@ -9,8 +9,9 @@ use queue::Accepted;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::house::{House, next_job, send, succeed, until};
+use super::house::{House, next_job, send, succeed};
 use crate::sample::{failure, file, result};
+use crate::wait::until;
 
 #[tokio::test]
 async fn pages_follow_each_other_without_gap_or_repetition() {
@@ -106,7 +107,7 @@ async fn a_waiting_job_is_cancelled_at_once_and_a_running_one_soon() {
     let answer = house.delete(&path).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     assert!(answer.json::<Job>().cancel_requested);
-    tokio::time::timeout(super::house::PATIENCE, lease.cancelled().cancelled()).await.expect("the worker hears it");
+    tokio::time::timeout(crate::wait::PATIENCE, lease.cancelled().cancelled()).await.expect("the worker hears it");
     assert_eq!(lease.cancel().await.unwrap(), Accepted::Yes);
     house.wait_for(&path, "state", "cancelled").await;
 }

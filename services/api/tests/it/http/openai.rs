@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::{
-    house::{Answer, House, next_job, send, succeed, until},
+    house::{Answer, House, next_job, send, succeed},
     picture::png,
 };
 use crate::sample::{failure, result};
+use crate::wait::until;
 
 const GENERATIONS: &str = "/v1/images/generations";
 
@@ -144,6 +145,24 @@ async fn strangers_and_a_full_queue_are_told_in_the_same_words() {
     let answer = house.post(GENERATIONS, &json!({ "prompt": "second" })).await;
     assert_eq!((answer.status, &error(&answer)["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("queue_full")));
     assert!(!answer.header("retry-after").is_empty() && answer.header("x-should-retry").is_empty());
+}
+
+#[tokio::test]
+async fn a_full_queue_keeps_no_pictures_of_those_whom_it_turns_away() {
+    let house = House::open_with(&[("ATELIER_QUEUE_LIMIT", "1")]).await;
+    house.submit("first").await;
+    let picture = BASE64_STANDARD.encode(png(64, 64));
+    for (path, body) in [
+        ("/v1/images/edits", json!({ "prompt": "x", "image": picture })),
+        ("/v1/images/edits", json!({ "prompt": "x", "images": [picture, picture] })),
+        ("/v1/images/variations", json!({ "image": picture })),
+        ("/sdapi/v1/img2img", json!({ "prompt": "x", "init_images": [picture], "width": 64, "height": 64 })),
+        ("/sdapi/v1/extra-single-image", json!({ "image": picture })),
+    ] {
+        let answer = house.post(path, &body).await;
+        assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{path}: {}", answer.text());
+    }
+    house.assert_nothing_stored().await;
 }
 
 #[tokio::test]

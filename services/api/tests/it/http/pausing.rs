@@ -1,14 +1,17 @@
 //! Pause and resume, and the place in line.
 
 use contract::{
-    job::Job,
+    JobId,
+    job::{Job, JobState},
     page::Page,
+    problem::ProblemCode,
     system::{QueueDepth, System, Verdict},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::house::{House, next_job, send, until};
+use super::house::{House, next_job, send, succeed};
+use crate::{sample::result, wait::until};
 
 #[tokio::test]
 async fn a_paused_queue_accepts_and_cancels_and_says_that_it_is_paused() {
@@ -49,6 +52,54 @@ async fn a_kind_of_worker_that_does_not_exist_is_named_and_nothing_is_paused() {
     assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let queues: Page<QueueDepth> = house.get("/api/queue").await.json();
     assert!(queues.data.iter().all(|queue| !queue.is_paused));
+}
+
+#[tokio::test]
+async fn one_job_is_paused_and_says_so_until_it_is_resumed() {
+    let house = House::open().await;
+    let (first, second) = (house.submit("first").await, house.submit("second").await);
+    let path = |what: &str| format!("/api/jobs/{}{what}", first.id);
+    let post = async |path: &str| send(house.request(Method::POST, path)).await;
+    for _ in 0..2 {
+        let answer = post(&path("/pause")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        let job: Job = answer.json();
+        assert_eq!((job.state, job.paused, job.position), (JobState::Queued, true, None));
+    }
+    let mut worker = house.worker().await;
+    let lease = next_job(&mut worker).await;
+    assert_eq!(lease.job.id, second.id);
+    let listed: Page<Job> = house.get("/api/jobs?state=queued").await.json();
+    assert!(matches!(listed.data.as_slice(), [job] if job.id == first.id && job.paused), "{listed:?}");
+    let moved = house.post(&path("/move"), &json!({ "to": "front" })).await;
+    assert!(moved.status == StatusCode::OK && moved.json::<Job>().paused);
+
+    let job: Job = post(&path("/resume")).await.json();
+    assert_eq!((job.paused, job.position), (false, Some(1)));
+    succeed(lease, &result(vec![])).await;
+    assert_eq!(next_job(&mut worker).await.job.id, first.id);
+    house.wait_for(&path(""), "state", "running").await;
+    for what in ["/pause", "/resume"] {
+        let answer = post(&path(what)).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT);
+        assert!(answer.problem().detail.contains("running"), "{}", answer.text());
+        let answer = post(&format!("/api/jobs/{}{what}", JobId::new())).await;
+        assert_eq!((answer.status, answer.problem().code), (StatusCode::NOT_FOUND, ProblemCode::NotFound));
+    }
+}
+
+#[tokio::test]
+async fn a_paused_job_can_be_cancelled_and_a_retry_waits_like_any_other() {
+    let house = House::open().await;
+    let path = format!("/api/jobs/{}", house.submit("x").await.id);
+    send(house.request(Method::POST, &format!("{path}/pause"))).await;
+    let cancelled = house.delete(&path).await;
+    assert_eq!(cancelled.status, StatusCode::OK, "it waits in the record, so it ends at once");
+    assert!(!cancelled.json::<Job>().paused);
+    let again = send(house.request(Method::POST, &format!("{path}/retry"))).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED);
+    assert!(!again.json::<Job>().paused);
+    next_job(&mut house.worker().await).await;
 }
 
 #[tokio::test]

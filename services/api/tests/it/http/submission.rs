@@ -11,8 +11,9 @@ use queue::Accepted;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::house::{Answer, House, next_job, send, succeed, until};
+use super::house::{Answer, House, next_job, send, succeed};
 use crate::sample::{failure, file, result};
+use crate::wait::until;
 
 const PATH: &str = "/api/workflows/text_to_image";
 

@@ -11,7 +11,8 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::{Heard, Socket};
-use crate::http::house::{House, PATIENCE, send};
+use crate::http::house::{House, send};
+use crate::wait::PATIENCE;
 
 async fn house_with_key() -> (House, String) {
     let house = House::open().await;

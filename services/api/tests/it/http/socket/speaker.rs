@@ -10,7 +10,8 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest as _, http::HeaderName},
 };
 
-use crate::http::house::{House, PATIENCE};
+use crate::http::house::House;
+use crate::wait::PATIENCE;
 
 pub(crate) struct Socket(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
 
