@@ -14,7 +14,7 @@ use crate::program;
 const SERVER_VARIABLE: &str = "ATELIER_TEST_VALKEY_BIN";
 
 /// The tests of worker-sd drive the real engine, and so do those of the whole system in the module of that name.
-const WITHOUT_ENGINE: &str = "not test(sd_engine) and not binary_id(worker-sd::it)";
+const WITHOUT_ENGINE: &str = "not test(sd_engine) and not binary_id(worker-sd::it) and not binary_id(worker-llm::it)";
 
 /// Which tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
