@@ -67,7 +67,8 @@ async fn open_here(
         total_mib: budget.whole_mib,
         comfortable_mib: budget.comfortable_mib,
     };
-    let ledger = parts.queue.open_ledger(&device_in_ledger, &parts.settings.name, queue::memory::LEASE);
+    let lease = queue::memory::LEASE.min(parts.settings.lease / 3);
+    let ledger = parts.queue.open_ledger(&device_in_ledger, &parts.settings.name, lease);
     let ledger = ledger.context("could not open the ledger of the memory")?;
     let memory = Memory::new(ledger, budget.comfortable_mib);
     let settings = Settings { llama, shelf: config.shelf(), memory, idle: config.idle() };

@@ -20,9 +20,9 @@ use std::{
     time::Duration,
 };
 
-use contract::{job::Failure, worker::Resident};
+use contract::{job::Failure, text::TextEvent, worker::Resident};
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -95,7 +95,7 @@ impl House {
         &self,
         model: &str,
         mode: Mode,
-        mut tell: impl AsyncFnMut(String),
+        tell: &mpsc::Sender<TextEvent>,
     ) -> Result<Inside, Failure> {
         let stopped = || crash("the text worker stops", Some("ask again"));
         loop {
@@ -110,7 +110,8 @@ impl House {
             let answered = loop {
                 let reason = view.borrow_and_update().reason.clone();
                 if let Some(reason) = reason {
-                    tell(reason).await;
+                    // Nobody hears it only once the job has ended.
+                    let _ = tell.send(TextEvent::Waiting { reason }).await;
                 }
                 tokio::select! {
                     biased;

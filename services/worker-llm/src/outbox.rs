@@ -26,20 +26,21 @@ pub(crate) enum Stopped<E> {
 pub(crate) struct Outbox {
     id: JobId,
     next: u64,
+    has_spoken: bool,
 }
 
 impl Outbox {
     pub(crate) fn new(id: JobId) -> Self {
-        Self { id, next: 0 }
+        Self { id, next: 0, has_spoken: false }
     }
 
     /// Sends what comes in until the other end is dropped, and returns what is left for the last frame.
     ///
     /// `send` returns how many listen.
-    pub(crate) async fn run<E>(
+    pub(crate) async fn run<E, F: Future<Output = Result<u64, E>>>(
         &mut self,
         mut events: mpsc::Receiver<TextEvent>,
-        mut send: impl AsyncFnMut(&TextFrame) -> Result<u64, E>,
+        mut send: impl FnMut(TextFrame) -> F,
     ) -> Result<Vec<TextEvent>, Stopped<E>> {
         while let Some(first) = events.recv().await {
             let mut gathered = vec![first];
@@ -49,8 +50,7 @@ impl Outbox {
             if events.is_closed() && events.is_empty() {
                 return Ok(gathered);
             }
-            let frame = self.frame(gathered);
-            match send(&frame).await {
+            match send(self.frame(gathered)).await {
                 Ok(0) => return Err(Stopped::NobodyListens),
                 Ok(_) => {}
                 Err(error) => return Err(Stopped::Failed(error)),
@@ -59,15 +59,16 @@ impl Outbox {
         Ok(Vec::new())
     }
 
-    /// Returns whether nothing was sent yet.
+    /// Returns whether no piece of the answer was sent yet: then another worker can begin again.
     pub(crate) fn is_fresh(&self) -> bool {
-        self.next == 0
+        !self.has_spoken
     }
 
     /// Returns the next frame.
     pub(crate) fn frame(&mut self, events: Vec<TextEvent>) -> TextFrame {
         let number = self.next;
         self.next += 1;
+        self.has_spoken |= events.iter().any(|event| !matches!(event, TextEvent::Waiting { .. }));
         TextFrame { id: self.id, number, events }
     }
 }
@@ -113,10 +114,12 @@ mod tests {
         let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
         let (sent, way) = (RefCell::new(Vec::new()), Semaphore::new(0));
         let mut outbox = Outbox::new(JobId::new());
-        let sending = outbox.run(receiver, async |frame: &TextFrame| {
-            sent.borrow_mut().push(frame.clone());
-            way.acquire().await.unwrap().forget();
-            Ok::<_, Infallible>(1)
+        let sending = outbox.run(receiver, |frame| {
+            sent.borrow_mut().push(frame);
+            async {
+                way.acquire().await.unwrap().forget();
+                Ok::<_, Infallible>(1)
+            }
         });
         let writing = async {
             for number in 0..100 {
@@ -148,7 +151,7 @@ mod tests {
     async fn an_answer_that_nobody_waits_for_is_given_up() {
         let (sender, receiver) = mpsc::channel(EVENTS_WAITING);
         sender.send(words("a")).await.unwrap();
-        let stopped = Outbox::new(JobId::new()).run(receiver, async |_: &TextFrame| Ok::<_, Infallible>(0)).await;
+        let stopped = Outbox::new(JobId::new()).run(receiver, async |_| Ok::<_, Infallible>(0)).await;
         assert!(matches!(stopped, Err(Stopped::NobodyListens)));
     }
 

@@ -33,9 +33,7 @@ pub(crate) async fn answer(
         })
     };
     let mode = if matches!(job.request, TextRequest::Embedding(_)) { Mode::Vectors } else { Mode::Text };
-    let desk = house.sit_down(&job.model, mode, async |reason| {
-        let _ = events.send(TextEvent::Waiting { reason }).await;
-    });
+    let desk = house.sit_down(&job.model, mode, &events);
     let (pictures, desk) = tokio::try_join!(pictures, desk)?;
     let failure = match ask(job, &pictures, &desk, parts.settings.stall, &events).await {
         Ok(answer) => return Ok(answer),

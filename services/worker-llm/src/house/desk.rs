@@ -95,6 +95,12 @@ impl Desk {
         self.gate.subscribe()
     }
 
+    /// Waits until nobody is inside.
+    pub(super) async fn empty(&self) {
+        // The sender lives in `self`, so this does not fail.
+        let _ = self.gate.subscribe().wait_for(|gate| gate.inside == 0).await;
+    }
+
     /// Says that it hangs: it is killed.
     pub(crate) fn give_up(&self) {
         self.hangs.cancel();

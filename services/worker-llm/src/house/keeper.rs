@@ -351,7 +351,7 @@ impl Life {
                             server.kill();
                             break Leave::Died(format!("it said nothing for too long; {}", server.died().await));
                         }
-                        _ = gate.wait_for(|gate| gate.inside == 0) => break Leave::Asked,
+                        () = desk.empty() => break Leave::Asked,
                     }
                 }
                 // The head of the loop looks who came or went.

@@ -44,7 +44,7 @@ fn add_conversation(
     let has_system = chat.messages.iter().any(|message| matches!(message, Message::System { .. }));
     let own = terms.system_prompt.filter(|_| !has_system).map(|text| json!({ "role": "system", "content": text }));
     let said = chat.messages.iter().map(|message| of_message(message, pictures, terms));
-    let messages: Vec<Value> = own.map(Ok).into_iter().chain(said).collect::<Result<_, _>>()?;
+    let messages: Vec<Value> = own.map(Ok).into_iter().chain(said).collect::<Result<_, Trouble>>()?;
     body.insert("messages".to_owned(), messages.into());
     add_tools(body, chat, terms)?;
     if let Some(thinking) = chat.thinking {
@@ -57,7 +57,7 @@ fn of_message(message: &Message, pictures: &Pictures, terms: Terms<'_>) -> Resul
     Ok(match message {
         Message::System { text } => json!({ "role": "system", "content": text }),
         Message::User { parts } => {
-            let content = match parts.as_slice() {
+            let content: Value = match parts.as_slice() {
                 [Part::Text { text }] => text.clone().into(),
                 parts => parts.iter().map(|part| of_part(part, pictures)).collect::<Result<Vec<_>, _>>()?.into(),
             };

@@ -125,12 +125,12 @@ async fn pursue(
 ) -> Course {
     let (events, gathered) = mpsc::channel(EVENTS_WAITING);
     let mut is_first = true;
-    let sending = outbox.run(gathered, async |frame: &TextFrame| {
+    let sending = outbox.run(gathered, |frame| {
         if is_first && frame.events.iter().any(|event| matches!(event, TextEvent::Delta(_))) {
             is_first = false;
             metrics::first_token(began.elapsed().as_secs_f64());
         }
-        lease.send(frame).await
+        async move { lease.send(&frame).await }
     });
     let answering = async { Ok(talk::answer(&lease.job, house, parts, events).await) };
     let (answered, mut last) = match tokio::try_join!(answering, sending) {

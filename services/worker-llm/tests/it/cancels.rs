@@ -33,7 +33,7 @@ async fn an_answer_that_nobody_listens_to_is_given_up() {
     let gone = async {
         loop {
             let depth = salon.queue.depth(contract::spec::WorkerKind::Llm).await.unwrap();
-            if depth.running == 0 && depth.waiting == 0 {
+            if depth.running == 0 && depth.queued == 0 {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
