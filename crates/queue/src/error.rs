@@ -67,6 +67,9 @@ pub enum Error {
     /// A job was to fail with an outcome that is none.
     #[error("a job cannot fail with the outcome {}: this is a bug", .0.as_str())]
     NoFailure(crate::Outcome),
+    /// A text job was to end with a frame that ends nothing.
+    #[error("the last frame of a text job says neither that it is done nor that it failed: this is a bug")]
+    NoEnd,
     /// Something could not be written as JSON.
     #[error("could not write {what} as JSON: this is a bug")]
     Encode {
@@ -75,6 +78,21 @@ pub enum Error {
         /// Why.
         source: serde_json::Error,
     },
+    /// More memory was asked for than can ever be free.
+    #[error("{model} cannot have {needed_mib} MiB: {pinned_mib} of {total_mib} MiB are pinned to other models")]
+    NoRoom {
+        /// For what.
+        model: String,
+        /// How much it needs.
+        needed_mib: u64,
+        /// What others keep for good.
+        pinned_mib: u64,
+        /// What there is.
+        total_mib: u64,
+    },
+    /// Memory for a model was asked for again while the first request still waited.
+    #[error("another request for the memory of {0} took the place of this one: this is a bug")]
+    AskedAgain(String),
     /// A reply that no function gives.
     #[error("Valkey answered {action} with {reply}: this is a bug")]
     Reply {

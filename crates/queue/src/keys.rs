@@ -6,20 +6,25 @@
 //! | --- | --- | --- |
 //! | `lane:<kind>:<rank>:<model>` | stream, group `w` | work: `id`. Pending entries are running jobs, idle time is the lease |
 //! | `lanes:<kind>` | sorted set | the lanes that exist, by rank |
-//! | `job:<id>` | hash | `generation state lane entry job attempts max_attempts lease_ms cancel [token worker progress]` |
+//! | `job:<id>` | hash | `generation state lane entry job attempts max_attempts lease_ms cancel [token worker progress] [reply expires]` |
 //! | `done` | stream, group `api` | ends on their way to SQL: `id generation outcome attempts worker payload` |
 //! | `ev` | stream, about 20,000 | what watchers see: `id change`; the time is in the entry's own id |
 //! | `wake:<kind>` | stream of 1 | something was published |
 //! | `ctl:<worker>` | channel | `cancel <id>` |
+//! | `reply:<instance>` | channel | frames and ends of text jobs, for the API instance that asked |
 //! | `preview` | channel | frames as in `contract::preview` |
 //! | `preview:<id>` | string, expires | the last frame |
 //! | `workers` | set | names of workers |
 //! | `worker:<name>` | string, expires | a worker as JSON |
+//! | `memory:<device>` | string, expires | who holds the memory of a device and who waits for it, as JSON (`memory.lua`) |
+//! | `memories` | set | names of devices |
+//! | `mem:<worker>` | channel | `look <device>`: something was granted, or somebody must leave |
 //! | `unreadable` | stream, at most 1,000 | done entries that could not be read |
 //! | `epoch` | string | random; gone when the data are gone |
 //!
 //! `<model>` is a short hash of the model's id, so that any name makes a key.
-//! A job has a hash from its publication until the API has settled it. After every function:
+//! A job has a hash from its publication until the API has settled it; one with `reply`, a text job, only until it ends:
+//! its end is one message on that channel, and nothing in `done` or `ev`. After every function:
 //! - the entries of all lanes are the hashes in state `queued` and `running`, one each;
 //! - the pending entries are the hashes in state `running`, held by `worker` under `token`;
 //! - a lane is listed in `lanes:<kind>` as long as it has entries.
@@ -91,12 +96,30 @@ impl Keys {
         format!("{}ctl:{worker}", self.start)
     }
 
+    /// Returns the channel of an API instance that waits for text.
+    pub(crate) fn reply(&self, instance: &str) -> String {
+        format!("{}reply:{instance}", self.start)
+    }
+
     pub(crate) fn previews(&self) -> String {
         format!("{}preview", self.start)
     }
 
     pub(crate) fn last_preview(&self, id: JobId) -> String {
         format!("{}preview:{id}", self.start)
+    }
+
+    pub(crate) fn memory(&self, device: &str) -> String {
+        format!("{}memory:{device}", self.start)
+    }
+
+    pub(crate) fn memories(&self) -> String {
+        format!("{}memories", self.start)
+    }
+
+    /// Returns the channel on which a worker hears of its memory; with an empty name, what all of these begin with.
+    pub(crate) fn memory_channel(&self, worker: &str) -> String {
+        format!("{}mem:{worker}", self.start)
     }
 
     pub(crate) fn workers(&self) -> String {

@@ -36,9 +36,10 @@ mod residency;
 pub mod scripted;
 mod watch;
 
-pub use connect::connect;
+pub use connect::{connect, until_there};
 pub use engine::{Engine, EngineDescription, EngineError, Picture, Run};
 pub use order::Order;
 pub use parts::{Parts, Settings};
+pub use presence::{Presence, announce};
 pub use scripted::ScriptedEngine;
-pub use work::run;
+pub use work::{run, serve_metrics};

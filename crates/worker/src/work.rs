@@ -113,7 +113,7 @@ pub async fn run<E: Engine>(engine: E, parts: Parts, stop: CancellationToken) ->
 }
 
 /// Opens `/metrics` and `/livez` on the loopback.
-async fn serve_metrics(port: u16, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve_metrics(port: u16, stop: CancellationToken) -> anyhow::Result<()> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("could not listen on {address} for /metrics; set ATELIER_METRICS_PORT to a free port, or to 0 for none")

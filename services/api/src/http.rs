@@ -48,7 +48,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{access::Access, compat::attendance::Attendance, hosts::Hosts, schema::Schemas};
-use crate::{config::Config, db::Db, dispatch::Dispatch, live::Live, models::Models, submit::Reception};
+use crate::{config::Config, db::Db, dispatch::Dispatch, live::Live, models::Models, submit::Reception, text::Texts};
 
 /// The bytes of a multipart form around its file.
 const FORM_BYTES: usize = 64 << 10;
@@ -62,6 +62,7 @@ pub(crate) struct Parts {
     pub(crate) models: Models,
     pub(crate) dispatch: Dispatch,
     pub(crate) reception: Reception,
+    pub(crate) texts: Texts,
     pub(crate) live: Live,
     pub(crate) clock: Clock,
     /// Conversations that outlive their request; the server waits for them when it stops.

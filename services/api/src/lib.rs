@@ -14,6 +14,7 @@ mod live;
 mod models;
 mod server;
 mod submit;
+pub mod text;
 
 pub use http::document::openapi_json;
 pub use keys::create_key;

@@ -18,7 +18,6 @@
 //! call and replaced.
 
 mod coming;
-mod device;
 mod estimate;
 mod exhaustion;
 mod frames;
@@ -94,7 +93,7 @@ impl Settings {
     fn child(&self) -> Program {
         // A trace would be made by a debugger, which takes seconds; the reason of an abort comes in a line of its own.
         let program = Program::new(&self.program).env("GGML_NO_BACKTRACE", "1");
-        device::variables(&self.device).into_iter().fold(program, |program, (name, value)| program.env(name, value))
+        process::device::variables(&self.device).into_iter().fold(program, |program, (name, value)| program.env(name, value))
     }
 }
 

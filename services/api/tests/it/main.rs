@@ -6,4 +6,5 @@ mod db;
 mod dispatch;
 mod http;
 mod sample;
+mod text;
 mod wait;
