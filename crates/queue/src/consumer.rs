@@ -1,20 +1,22 @@
 //! What a worker does: wait for a job, and end one to get the next.
 
 use std::{
+    marker::PhantomData,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use contract::{
     JobId,
-    job::{Failure, FailureCode},
+    job::{Failure, FailureCode, QueuedJob},
     spec::WorkerKind,
+    text::TextJob,
 };
 use redis::streams::StreamReadReply;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Accepted, Ending, Error, Lease, Outcome, Queue,
+    Accepted, Ending, Error, Lease, Outcome, Queue, Work,
     connection::{WaitingConnection, command, function, random_token},
     heart::Heart,
     keys::model_hash,
@@ -35,12 +37,12 @@ pub struct Affinity {
     pub warm_models: Vec<String>,
     /// Whether their lanes come first; false (the residency quantum is used up): they come last.
     pub prefer_warm: bool,
-    /// Models that failed to load here.
+    /// Models whose jobs are not taken for now: they failed to load here, or all places for them are taken.
     pub excluded_models: Vec<String>,
 }
 
 /// The worker's side of the queue: one for each worker process, any number of leases at once.
-pub struct Consumer {
+pub struct Consumer<J: Work = QueuedJob> {
     queue: Queue,
     kind: WorkerKind,
     worker: String,
@@ -53,6 +55,7 @@ pub struct Consumer {
     next_look: Instant,
     /// Whether a job may have been handed to us in an answer that never arrived.
     is_in_doubt: bool,
+    carries: PhantomData<fn() -> J>,
 }
 
 /// What the `lease` function returns: id, attempt, attempts in all, job.
@@ -63,6 +66,20 @@ impl Queue {
     ///
     /// `worker` must be a fresh name at every start, so that nobody answers for a lease of somebody else.
     pub async fn consumer(&self, kind: WorkerKind, worker: &str, lease: Duration) -> Result<Consumer, Error> {
+        self.open_consumer(kind, worker, lease).await
+    }
+
+    /// Opens a consumer of text jobs, as [`consumer`](Self::consumer) does of the others.
+    pub async fn text_consumer(&self, worker: &str, lease: Duration) -> Result<Consumer<TextJob>, Error> {
+        self.open_consumer(WorkerKind::Llm, worker, lease).await
+    }
+
+    async fn open_consumer<J: Work>(
+        &self,
+        kind: WorkerKind,
+        worker: &str,
+        lease: Duration,
+    ) -> Result<Consumer<J>, Error> {
         Ok(Consumer {
             queue: self.clone(),
             kind,
@@ -73,16 +90,18 @@ impl Queue {
             last_wake: "0-0".to_owned(),
             next_look: Instant::now(),
             is_in_doubt: false,
+            carries: PhantomData,
         })
     }
 }
 
-impl Consumer {
+impl<J: Work> Consumer<J> {
     /// Waits for a job; none when `stop` fires. Outages are waited out.
     ///
     /// A job that is handed over at the moment of the stop goes back at once. Dropping the future is safe too: the next
-    /// call gives back what it may have left behind.
-    pub async fn next(&mut self, affinity: &Affinity, stop: &CancellationToken) -> Result<Option<Lease>, Error> {
+    /// call gives back what it may have left behind. A worker whose wishes change while it waits, because a place became
+    /// free, stops the call and begins another with its new wishes: that one looks before it waits.
+    pub async fn next(&mut self, affinity: &Affinity, stop: &CancellationToken) -> Result<Option<Lease<J>>, Error> {
         let mut pause = PAUSES.0;
         // A publication after this look wakes us, because we wait from the last wake-up that we saw before it.
         let mut has_looked = false;
@@ -125,11 +144,11 @@ impl Consumer {
     /// handed over in an answer that never arrived, the next call of [`next`](Self::next) gives back.
     pub async fn finish_and_take(
         &mut self,
-        lease: Lease,
+        lease: Lease<J>,
         ending: Ending<'_>,
         affinity: &Affinity,
         stop: &CancellationToken,
-    ) -> Result<(Accepted, Option<Lease>), Error> {
+    ) -> Result<(Accepted, Option<Lease<J>>), Error> {
         let (outcome, payload) = ending.encode()?;
         // Who stops wants no further job, and who is in doubt must first give back what it does not know of.
         if stop.is_cancelled() || self.is_in_doubt {
@@ -137,9 +156,9 @@ impl Consumer {
         }
         let token = random_token()?;
         let keys = self.queue.keys();
-        let keys = [keys.job(lease.job.id), keys.done(), keys.lanes(self.kind), keys.events()];
+        let keys = [keys.job(lease.job.id()), keys.done(), keys.lanes(self.kind), keys.events()];
         let mut call = function("atelier_v1_finish_and_lease", &keys);
-        call.arg(lease.job.id.to_string()).arg(lease.token()).arg(outcome.as_str()).arg(&payload);
+        call.arg(lease.job.id().to_string()).arg(lease.token()).arg(outcome.as_str()).arg(&payload);
         self.add_wishes(&mut call, affinity, &token);
         self.is_in_doubt = true;
         let (is_accepted, handed): (bool, HandedOver) = match self.queue.query("finish a job", &call).await {
@@ -166,7 +185,7 @@ impl Consumer {
     }
 
     /// Takes the next job, if there is one.
-    async fn look(&mut self, affinity: &Affinity) -> Result<Option<Lease>, Error> {
+    async fn look(&mut self, affinity: &Affinity) -> Result<Option<Lease<J>>, Error> {
         let token = random_token()?;
         let call = self.call(affinity, &token);
         self.is_in_doubt = true;
@@ -177,7 +196,11 @@ impl Consumer {
 
     /// Waits for a wake-up, and takes the next job in the same breath: the server runs the second command as soon as
     /// the first one ends, which saves a round trip between publication and start.
-    async fn wait_and_look(&mut self, affinity: &Affinity, stop: &CancellationToken) -> Result<Option<Lease>, Error> {
+    async fn wait_and_look(
+        &mut self,
+        affinity: &Affinity,
+        stop: &CancellationToken,
+    ) -> Result<Option<Lease<J>>, Error> {
         let action = "wait for a job";
         let token = random_token()?;
         let block = self.patience();
@@ -235,7 +258,7 @@ impl Consumer {
         }
     }
 
-    async fn accept(&mut self, handed: HandedOver, token: String) -> Result<Option<Lease>, Error> {
+    async fn accept(&mut self, handed: HandedOver, token: String) -> Result<Option<Lease<J>>, Error> {
         let Some((id, attempt, max_attempts, json)) = handed else { return Ok(None) };
         match serde_json::from_str(&json) {
             Ok(job) => Ok(Some(Lease::new(self.queue.clone(), self.heart.clone(), token, job, attempt, max_attempts))),
@@ -286,7 +309,7 @@ impl Consumer {
         Ok(())
     }
 
-    async fn give_back(&self, lease: Lease) {
+    async fn give_back(&self, lease: Lease<J>) {
         match tokio::time::timeout(STOP_PATIENCE, lease.release()).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!("could not give a job back, so its lease runs out: {error:#}"),

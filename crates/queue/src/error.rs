@@ -67,6 +67,9 @@ pub enum Error {
     /// A job was to fail with an outcome that is none.
     #[error("a job cannot fail with the outcome {}: this is a bug", .0.as_str())]
     NoFailure(crate::Outcome),
+    /// A text job was to end with a frame that ends nothing.
+    #[error("the last frame of a text job says neither that it is done nor that it failed: this is a bug")]
+    NoEnd,
     /// Something could not be written as JSON.
     #[error("could not write {what} as JSON: this is a bug")]
     Encode {

@@ -6,11 +6,12 @@
 //! | --- | --- | --- |
 //! | `lane:<kind>:<rank>:<model>` | stream, group `w` | work: `id`. Pending entries are running jobs, idle time is the lease |
 //! | `lanes:<kind>` | sorted set | the lanes that exist, by rank |
-//! | `job:<id>` | hash | `generation state lane entry job attempts max_attempts lease_ms cancel [token worker progress]` |
+//! | `job:<id>` | hash | `generation state lane entry job attempts max_attempts lease_ms cancel [token worker progress] [reply expires]` |
 //! | `done` | stream, group `api` | ends on their way to SQL: `id generation outcome attempts worker payload` |
 //! | `ev` | stream, about 20,000 | what watchers see: `id change`; the time is in the entry's own id |
 //! | `wake:<kind>` | stream of 1 | something was published |
 //! | `ctl:<worker>` | channel | `cancel <id>` |
+//! | `reply:<instance>` | channel | frames and ends of text jobs, for the API instance that asked |
 //! | `preview` | channel | frames as in `contract::preview` |
 //! | `preview:<id>` | string, expires | the last frame |
 //! | `workers` | set | names of workers |
@@ -19,7 +20,8 @@
 //! | `epoch` | string | random; gone when the data are gone |
 //!
 //! `<model>` is a short hash of the model's id, so that any name makes a key.
-//! A job has a hash from its publication until the API has settled it. After every function:
+//! A job has a hash from its publication until the API has settled it; one with `reply`, a text job, only until it ends:
+//! its end is one message on that channel, and nothing in `done` or `ev`. After every function:
 //! - the entries of all lanes are the hashes in state `queued` and `running`, one each;
 //! - the pending entries are the hashes in state `running`, held by `worker` under `token`;
 //! - a lane is listed in `lanes:<kind>` as long as it has entries.
@@ -89,6 +91,11 @@ impl Keys {
     /// Returns the channel of a worker; with an empty name, what all of these begin with.
     pub(crate) fn control(&self, worker: &str) -> String {
         format!("{}ctl:{worker}", self.start)
+    }
+
+    /// Returns the channel of an API instance that waits for text.
+    pub(crate) fn reply(&self, instance: &str) -> String {
+        format!("{}reply:{instance}", self.start)
     }
 
     pub(crate) fn previews(&self) -> String {

@@ -6,14 +6,17 @@ use contract::{
     event::Progress,
     job::{Failure, QueuedJob},
     result::JobResult,
+    text::TextFrame,
 };
+use redis::FromRedisValue;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Error, Outcome, Queue,
+    Error, Outcome, Queue, Work,
     connection::function,
     heart::{Heart, HeldJob},
     publisher::to_json,
+    text::last_words,
 };
 
 /// How large the JSON of a result or a failure may be.
@@ -43,14 +46,16 @@ pub enum Ending<'a> {
     Succeeded(&'a JobResult),
     /// It went badly: `Failed`, `Retry` or `Crashed`.
     Failed(Outcome, &'a Failure),
+    /// A text job ends, with the last frame of its answer: it holds an end or a failure, and nothing behind it.
+    Text(&'a TextFrame),
     /// Somebody asked for its end.
     Cancelled,
 }
 
 /// A job in the hands of a worker. Its heart beats by itself until it is finished or dropped; dropped, it runs out.
-pub struct Lease {
+pub struct Lease<J: Work = QueuedJob> {
     /// What to do.
-    pub job: QueuedJob,
+    pub job: J,
     /// The how-manieth attempt, from 1.
     pub attempt: u32,
     /// After how many attempts it is set aside.
@@ -73,23 +78,16 @@ impl Drop for Hold {
     }
 }
 
-impl std::fmt::Debug for Lease {
+impl<J: Work> std::fmt::Debug for Lease<J> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lease").field("job", &self.job.id).field("attempt", &self.attempt).finish_non_exhaustive()
+        f.debug_struct("Lease").field("job", &self.job.id()).field("attempt", &self.attempt).finish_non_exhaustive()
     }
 }
 
-impl Lease {
-    pub(crate) fn new(
-        queue: Queue,
-        heart: Arc<Heart>,
-        token: String,
-        job: QueuedJob,
-        attempt: u32,
-        max_attempts: u32,
-    ) -> Self {
+impl<J: Work> Lease<J> {
+    pub(crate) fn new(queue: Queue, heart: Arc<Heart>, token: String, job: J, attempt: u32, max_attempts: u32) -> Self {
         let (cancelled, lost) = (CancellationToken::new(), CancellationToken::new());
-        let held = HeldJob { id: job.id, cancelled: cancelled.clone(), lost: lost.clone(), progress: None };
+        let held = HeldJob { id: job.id(), cancelled: cancelled.clone(), lost: lost.clone(), progress: None };
         heart.held.insert(token.clone(), held);
         Self { job, attempt, max_attempts, hold: Hold { queue, heart, token, cancelled, lost } }
     }
@@ -112,6 +110,46 @@ impl Lease {
         self.hold.lost.clone()
     }
 
+    /// Ends the job because somebody asked for it. Tries until Valkey answers.
+    pub async fn cancel(self) -> Result<Accepted, Error> {
+        self.finish(Ending::Cancelled).await
+    }
+
+    /// Ends the attempt. Tries until Valkey answers.
+    pub async fn finish(self, ending: Ending<'_>) -> Result<Accepted, Error> {
+        let (outcome, payload) = ending.encode()?;
+        self.end(outcome, &payload).await
+    }
+
+    /// Puts the job back into its lane; the attempt does not count. Tries until Valkey answers.
+    pub async fn release(self) -> Result<Accepted, Error> {
+        let keys = self.hold.queue.keys();
+        let wake = keys.wake(self.job.worker_kind());
+        let keys = [keys.job(self.job.id()), keys.done(), keys.events(), wake];
+        let mut call = function("atelier_v1_release", &keys);
+        call.arg(self.job.id().to_string()).arg(&self.hold.token);
+        self.hold.end("release a job", &call).await
+    }
+
+    /// Ends the attempt with what [`Ending::encode`] returned.
+    pub(crate) async fn end(self, outcome: Outcome, payload: &str) -> Result<Accepted, Error> {
+        let keys = self.hold.queue.keys();
+        let mut call = function("atelier_v1_finish", &[keys.job(self.job.id()), keys.done()]);
+        call.arg(self.job.id().to_string()).arg(&self.hold.token).arg(outcome.as_str()).arg(payload);
+        self.hold.end("finish a job", &call).await
+    }
+
+    /// Asks until there is an answer.
+    pub(crate) async fn ask<T: FromRedisValue>(&self, action: &'static str, call: &redis::Cmd) -> Result<T, Error> {
+        self.hold.ask(action, call).await
+    }
+
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.hold.queue
+    }
+}
+
+impl Lease {
     /// Says how far the job is. Never waits; of several reports within 200 ms the last is sent.
     pub fn report(&self, progress: Progress) {
         // JSON has no word for what is not a number, so nobody could read it.
@@ -128,35 +166,6 @@ impl Lease {
     /// Ends the attempt badly: `Failed`, `Retry` or `Crashed`. Tries until Valkey answers.
     pub async fn fail(self, outcome: Outcome, failure: &Failure) -> Result<Accepted, Error> {
         self.finish(Ending::Failed(outcome, failure)).await
-    }
-
-    /// Ends the job because somebody asked for it. Tries until Valkey answers.
-    pub async fn cancel(self) -> Result<Accepted, Error> {
-        self.finish(Ending::Cancelled).await
-    }
-
-    /// Ends the attempt. Tries until Valkey answers.
-    pub async fn finish(self, ending: Ending<'_>) -> Result<Accepted, Error> {
-        let (outcome, payload) = ending.encode()?;
-        self.end(outcome, &payload).await
-    }
-
-    /// Puts the job back into its lane; the attempt does not count. Tries until Valkey answers.
-    pub async fn release(self) -> Result<Accepted, Error> {
-        let keys = self.hold.queue.keys();
-        let wake = keys.wake(self.job.spec.kind().worker_kind());
-        let keys = [keys.job(self.job.id), keys.done(), keys.events(), wake];
-        let mut call = function("atelier_v1_release", &keys);
-        call.arg(self.job.id.to_string()).arg(&self.hold.token);
-        self.hold.end("release a job", &call).await
-    }
-
-    /// Ends the attempt with what [`Ending::encode`] returned.
-    pub(crate) async fn end(self, outcome: Outcome, payload: &str) -> Result<Accepted, Error> {
-        let keys = self.hold.queue.keys();
-        let mut call = function("atelier_v1_finish", &[keys.job(self.job.id), keys.done()]);
-        call.arg(self.job.id.to_string()).arg(&self.hold.token).arg(outcome.as_str()).arg(payload);
-        self.hold.end("finish a job", &call).await
     }
 }
 
@@ -175,19 +184,23 @@ impl Ending<'_> {
                 Ok((outcome, to_json("a failure", &failure, MAX_RESULT_BYTES)?))
             }
             Self::Failed(outcome, _) => Err(Error::NoFailure(outcome)),
+            Self::Text(frame) => last_words(frame),
             Self::Cancelled => Ok((Outcome::Cancelled, String::new())),
         }
     }
 }
 
 impl Hold {
+    async fn end(&self, action: &'static str, call: &redis::Cmd) -> Result<Accepted, Error> {
+        Ok(if self.ask(action, call).await? { Accepted::Yes } else { Accepted::Lost })
+    }
+
     /// Calls until there is an answer. Meanwhile the heart goes on, so that the lease holds through the outage.
-    pub(crate) async fn end(&self, action: &'static str, call: &redis::Cmd) -> Result<Accepted, Error> {
+    async fn ask<T: FromRedisValue>(&self, action: &'static str, call: &redis::Cmd) -> Result<T, Error> {
         let mut pause = PAUSES.0;
         loop {
-            match self.queue.query::<bool>(action, call).await {
-                Ok(true) => return Ok(Accepted::Yes),
-                Ok(false) => return Ok(Accepted::Lost),
+            match self.queue.query(action, call).await {
+                Ok(answer) => return Ok(answer),
                 Err(error) if error.is_outage() => {
                     if pause == PAUSES.0 {
                         tracing::warn!("{error:#}; trying until it works");

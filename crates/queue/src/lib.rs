@@ -8,6 +8,8 @@
 //!                  queued ─cancel▶ done           running ─lease expired▶ running(new token) | dead | cancelled
 //!                  queued ─recall▶ (none)         running ─release▶ queued
 //! ```
+//!
+//! Text jobs are not in SQL: where the picture says "done entry", they are gone, and whoever asked hears of it (`text`).
 
 pub mod check;
 mod connection;
@@ -22,6 +24,8 @@ pub mod lease;
 pub mod library;
 pub mod preview;
 pub mod publisher;
+pub mod text;
+mod work;
 pub mod workers;
 
 pub use connection::Queue;
@@ -32,3 +36,5 @@ pub use error::{Cause, Error};
 pub use events::{EventReader, Snapshot};
 pub use lease::{Accepted, Ending, Lease};
 pub use publisher::{Cancelled, Publication};
+pub use text::{Reply, TextEnd};
+pub use work::Work;

@@ -9,7 +9,7 @@ use chassis::{
 };
 use serde::Deserialize;
 
-use crate::dispatch;
+use crate::{dispatch, text};
 
 /// A key that is shorter than this can be guessed.
 const LEAST_KEY_CHARACTERS: usize = 16;
@@ -67,6 +67,10 @@ pub struct Config {
     pub ageing_s: u64,
     /// How old a file without a record must be before it is deleted.
     pub sweep_after_s: u64,
+    /// How many requests for text may be open at once.
+    pub text_open: usize,
+    /// How long a request for text waits for a worker.
+    pub text_wait_s: u64,
     /// What picture workers work with.
     pub engine: EngineName,
     /// What is logged.
@@ -104,6 +108,16 @@ impl Config {
             window_per_owner: self.window_per_owner,
             ageing: Duration::from_secs(self.ageing_s),
             sweep_after: Duration::from_secs(self.sweep_after_s),
+        }
+    }
+
+    /// Returns how the reception of text works.
+    #[must_use]
+    pub fn texts(&self) -> text::Settings {
+        text::Settings {
+            open: self.text_open,
+            wait: Duration::from_secs(self.text_wait_s),
+            lease: Duration::from_millis(self.lease_ms),
         }
     }
 

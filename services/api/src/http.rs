@@ -48,10 +48,8 @@ use queue::Queue;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::{
-    access::Access, compat::attendance::Attendance, hosts::Hosts, openai::kept::Kept, schema::Schemas,
-};
-use crate::{config::Config, db::Db, dispatch::Dispatch, live::Live, models::Models, submit::Reception};
+use self::{access::Access, compat::attendance::Attendance, hosts::Hosts, openai::kept::Kept, schema::Schemas};
+use crate::{config::Config, db::Db, dispatch::Dispatch, live::Live, models::Models, submit::Reception, text::Texts};
 
 /// The bytes of a multipart form around its file.
 const FORM_BYTES: usize = 64 << 10;
@@ -65,6 +63,7 @@ pub(crate) struct Parts {
     pub(crate) models: Models,
     pub(crate) dispatch: Dispatch,
     pub(crate) reception: Reception,
+    pub(crate) texts: Texts,
     pub(crate) live: Live,
     pub(crate) clock: Clock,
     /// Conversations that outlive their request; the server waits for them when it stops.

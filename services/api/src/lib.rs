@@ -15,6 +15,7 @@ mod llms;
 mod models;
 mod server;
 mod submit;
+pub mod text;
 
 pub use http::document::openapi_json;
 pub use keys::create_key;

@@ -19,6 +19,7 @@ use crate::{
     live::{self, Live},
     models::Models,
     submit::Reception,
+    text::{self, Texts},
 };
 
 /// How long requests and conversations may take to end once the server was told to stop.
@@ -56,6 +57,9 @@ impl Server {
             settings: config.dispatch(),
         };
         let (dispatch, dispatching) = Dispatch::start(parts, stop_dispatch.clone());
+        let parts =
+            text::Parts { db: db.clone(), queue: queue.clone(), clock: clock.clone(), settings: config.texts() };
+        let (texts, hearing) = Texts::start(parts, stop_dispatch.clone()).await?;
         let tasks = TaskTracker::new();
         let live =
             Live::start(live::Parts { db: db.clone(), queue: queue.clone(), clock: clock.clone() }, &tasks, &stop);
@@ -81,6 +85,7 @@ impl Server {
             models,
             dispatch,
             reception,
+            texts,
             live,
             clock,
             tasks: tasks.clone(),
@@ -96,6 +101,7 @@ impl Server {
             }
             stop_dispatch.cancel();
             dispatching.await.context("the dispatch broke down: this is a bug")?;
+            hearing.await.context("the reception of text broke down: this is a bug")?;
             db.close().await;
             Ok(())
         });

@@ -133,6 +133,36 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "settling leaves the entry of a job that came back",
     ),
     mutant("purge.lua", "take_out(known[1], known[2])", "", "purging leaves the entry"),
+    // Text that somebody waits for.
+    mutant(
+        "shared.lua",
+        "    redis.call('DEL', job)\n    redis.call('PUBLISH'",
+        "    redis.call('PUBLISH'",
+        "a text job that has ended stays known",
+    ),
+    mutant(
+        "shared.lua",
+        "    redis.call('PUBLISH', prefix_of(job) .. 'reply:' .. reply, 'end ' .. id .. ' ' .. outcome .. ' ' .. payload)\n",
+        "",
+        "whoever asked for text never hears of its end",
+    ),
+    mutant(
+        "shared.lua",
+        "' .. outcome .. ' ' .. payload)\n    return\n",
+        "' .. outcome .. ' ' .. payload)\n",
+        "SQL hears of a text job",
+    ),
+    mutant("shared.lua", "if reply then return end", "", "events tell of text jobs"),
+    mutant("shared.lua", "known[5] or '', known[6])", "known[5] or '')", "a text job that nobody ends goes to SQL"),
+    mutant("finish.lua", "known[7],\n    known[8])", "known[7])", "a text job that its worker ends goes to SQL"),
+    mutant("beat.lua", "emit(keys[2], args[1], args[4], known[6])", "emit(keys[2], args[1], args[4])", "events tell of beats for text"),
+    mutant("reap.lua", "expires and tonumber(expires) <= now", "expires", "what waits for a worker is reaped at once"),
+    mutant(
+        "reap.lua",
+        "        close(job, keys[2], id, 'expired')\n",
+        "",
+        "what waits for a worker longer than anybody waits for it stays for ever",
+    ),
     // The order.
     mutant("lease.lua", "if a.rank ~= b.rank then return a.rank < b.rank end", "", "the urgent wait"),
     mutant("lease.lua", "if a.warmth ~= b.warmth then return a.warmth > b.warmth end", "", "warm models do not count"),

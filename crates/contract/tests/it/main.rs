@@ -16,6 +16,7 @@ use contract::{
     problem::Problem,
     result::JobResult,
     system::QueueDepth,
+    text::{TextFrame, TextJob},
     worker::Worker,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -104,6 +105,27 @@ fn every_line_of_the_engine_has_a_golden_file() {
     let lines = check::<Line>("engine_line");
     let expected = ["hello", "loaded", "progress", "preview", "image", "done", "failed", "abort", "log"];
     assert_eq!(tags(&lines, |line| &line["type"]), expected.map(str::to_owned).into());
+}
+
+#[test]
+fn every_request_for_text_has_a_golden_file() {
+    let jobs = check::<TextJob>("text_job");
+    let expected = ["chat", "completion", "embedding", "tokenize", "detokenize", "apply_template"];
+    assert_eq!(tags(&jobs, |job| &job["request"]["kind"]), expected.map(str::to_owned).into());
+}
+
+#[test]
+fn every_event_and_every_answer_of_text_has_a_golden_file() {
+    let frames = check::<TextFrame>("text_frame");
+    let expected = ["waiting", "delta", "end", "failed"];
+    assert_eq!(tags(&frames, |frame| &frame["events"][0]["type"]), expected.map(str::to_owned).into());
+    let ends: Vec<_> = frames.iter().filter(|frame| !tag_of_answer(frame).is_null()).collect();
+    let expected = ["generated", "embeddings", "tokens", "text"];
+    assert_eq!(tags(&ends, |frame| &frame["events"][0]["answer"]["kind"]), expected.map(str::to_owned).into());
+}
+
+fn tag_of_answer(frame: &TextFrame) -> Value {
+    serde_json::to_value(frame).unwrap()["events"][0]["answer"]["kind"].clone()
 }
 
 #[test]

@@ -3,8 +3,7 @@
 -- Returns waiting, running, and how many milliseconds the oldest waiting one has waited since it was published.
 local function depth(keys)
   local prefix = prefix_of(keys[1])
-  local time = redis.call('TIME')
-  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  local now = now_ms()
   local queued, running, oldest_ms = 0, 0, 0
   for _, name in ipairs(redis.call('ZRANGE', keys[1], 0, -1)) do
     local lane = prefix .. 'lane:' .. name
@@ -14,7 +13,7 @@ local function depth(keys)
     running = running + about['pending']
     queued = queued + redis.call('XLEN', lane) - about['pending']
     local first = redis.call('XRANGE', lane, '(' .. about['last-delivered-id'], '+', 'COUNT', 1)[1]
-    if first then oldest_ms = math.max(oldest_ms, now_ms - tonumber(string.match(first[1], '^%d+'))) end
+    if first then oldest_ms = math.max(oldest_ms, now - tonumber(string.match(first[1], '^%d+'))) end
   end
   return {queued, running, oldest_ms}
 end

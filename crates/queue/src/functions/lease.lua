@@ -26,10 +26,7 @@ local function lanes_in_order(lanes_key, prefix, args, skip)
   -- Only asked where nothing else decides, because it costs two calls.
   local function head(lane)
     if not lane.head then
-      local group = redis.call('XINFO', 'GROUPS', lane.key)[1]
-      local delivered
-      for i = 1, #group, 2 do if group[i] == 'last-delivered-id' then delivered = group[i + 1] end end
-      local first = redis.call('XRANGE', lane.key, '(' .. delivered, '+', 'COUNT', 1)[1]
+      local first = waiting_entries(lane.key, 1)[1]
       local ms, sequence = string.match(first and first[1] or '9e15-0', '^(.*)-(.*)$')
       lane.head = {tonumber(ms), tonumber(sequence)}
     end
@@ -50,7 +47,7 @@ end
 -- Hands over a job whose entry is in the pending entries list under this worker by now, if it may still run.
 local function hand_over(prefix, lane, entry, id, done, events, worker, token)
   local job = prefix .. 'job:' .. id
-  local known = redis.call('HMGET', job, 'entry', 'cancel', 'attempts', 'max_attempts', 'job')
+  local known = redis.call('HMGET', job, 'entry', 'cancel', 'attempts', 'max_attempts', 'job', 'reply')
   if known[1] ~= entry then
     take_out(lane, entry)
     return nil
@@ -65,7 +62,8 @@ local function hand_over(prefix, lane, entry, id, done, events, worker, token)
     return nil
   end
   redis.call('HSET', job, 'state', 'running', 'token', token, 'worker', worker, 'attempts', attempt)
-  emit(events, id, '{"type":"running","worker":' .. cjson.encode(worker) .. ',"attempt":' .. attempt .. '}')
+  local running = '{"type":"running","worker":' .. cjson.encode(worker) .. ',"attempt":' .. attempt .. '}'
+  emit(events, id, running, known[6])
   return {id, attempt, tonumber(known[4]), known[5]}
 end
 

@@ -17,4 +17,5 @@ mod publishing;
 mod rights;
 mod stopping;
 mod takeover;
+mod texts;
 mod workers;

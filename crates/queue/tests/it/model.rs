@@ -4,6 +4,7 @@
 //! workers that die, come back as zombies or never hear an answer, leases that run out, and a Valkey that loses all of
 //! its data or wakes up with an older image of them. After every step the rules of `src/keys.rs` must hold, every answer
 //! must be the one that the oracle foretold, and in the end every job must have ended once, with nothing left behind.
+//! Among the jobs are requests for text, of which SQL knows nothing and whose ends are told on a channel.
 
 mod api_side;
 mod ending;
@@ -12,6 +13,7 @@ mod faults;
 mod invariants;
 mod operation;
 mod oracle;
+mod texts;
 mod worker_side;
 mod world;
 

@@ -181,6 +181,18 @@ impl From<queue::Error> for Error {
     }
 }
 
+impl From<crate::text::Error> for Error {
+    fn from(error: crate::text::Error) -> Self {
+        match error {
+            crate::text::Error::Full(_) => Self::new(ProblemCode::QueueFull, error.to_string()).retry_after(),
+            crate::text::Error::Queue(error @ queue::Error::TooLarge { .. }) => {
+                Self::new(ProblemCode::TooLarge, error.to_string())
+            }
+            crate::text::Error::Queue(error) => error.into(),
+        }
+    }
+}
+
 /// Returns the HTTP status of a class.
 pub(crate) fn status(code: ProblemCode) -> StatusCode {
     match code {

@@ -9,4 +9,4 @@ mod outages;
 mod pausing;
 mod recovery;
 mod sweeping;
-mod world;
+pub(crate) mod world;

@@ -6,3 +6,4 @@ mod db;
 mod dispatch;
 mod http;
 mod sample;
+mod text;

@@ -31,6 +31,7 @@ impl World {
         }
         let stuck: Vec<_> = self.rows.iter().filter(|row| !matches!(row.state, RowState::Ended(_))).collect();
         assert!(stuck.is_empty(), "stuck for ever: {stuck:?}");
+        self.check_no_text_events().await;
         let facts = self.look().await;
         assert!(facts.jobs.is_empty() && facts.done.is_empty(), "left behind: {facts:?}");
         assert!(facts.lanes.is_empty() && facts.listed.is_empty(), "empty lanes are left: {facts:?}");

@@ -46,6 +46,10 @@ pub(super) struct Hash {
     pub(super) token: Option<String>,
     pub(super) worker: Option<String>,
     pub(super) progress: Option<String>,
+    /// Where its end is told, and not in the done stream.
+    pub(super) reply: Option<String>,
+    /// Whether it has waited long enough for a worker.
+    pub(super) is_late: bool,
 }
 
 /// A lane.
@@ -108,6 +112,8 @@ fn hash(fields: &Fields) -> Hash {
         token: fields.get("token").cloned(),
         worker: fields.get("worker").cloned(),
         progress: fields.get("progress").cloned(),
+        reply: fields.get("reply").cloned(),
+        is_late: fields.get("expires").is_some_and(|expires| expires == "0"),
     }
 }
 

@@ -14,6 +14,7 @@ impl World {
         let facts = self.look().await;
         check_lanes(&facts);
         check_jobs(&facts);
+        self.check_texts(&facts).await;
         for row in &self.rows {
             if row.state == RowState::Published && row.published_in == Some(self.losses) {
                 let generation = facts.jobs.get(&row.id).map(|hash| hash.generation);
@@ -60,6 +61,7 @@ fn check_jobs(facts: &Facts) {
                 assert!(hash.attempts >= 1 && hash.attempts <= hash.max_attempts, "{id}: {hash:?}");
             }
             end => {
+                assert_eq!(hash.reply, None, "a text job that has ended is still there: {id}");
                 assert!(ENDS.contains(&end), "{id} is {end}");
                 assert_eq!(ends.len(), 1, "{id} is {end}, and the API hears of it {} times", ends.len());
                 assert_eq!((ends[0].outcome.as_str(), ends[0].attempts), (end, hash.attempts), "{id}");

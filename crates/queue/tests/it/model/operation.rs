@@ -51,6 +51,12 @@ pub(super) enum Operation {
     LoseAll,
     /// Loss, repair, then an older image comes back, repair again.
     Dance,
+    /// Somebody asks for text, and waits for the answer.
+    AskText(NewJob),
+    /// Whoever asked for text goes away.
+    CancelText { ask: Index },
+    /// Somebody has waited long enough for a worker.
+    EndWait { ask: Index },
 }
 
 /// What is submitted.
@@ -107,6 +113,9 @@ pub(super) fn strategy() -> impl Strategy<Value = Operation> {
         2 => Just(Operation::RollBack),
         1 => Just(Operation::LoseAll),
         1 => Just(Operation::Dance),
+        5 => new_job().prop_map(Operation::AskText),
+        2 => index().prop_map(|ask| Operation::CancelText { ask }),
+        2 => index().prop_map(|ask| Operation::EndWait { ask }),
     ]
 }
 

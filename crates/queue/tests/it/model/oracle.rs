@@ -10,6 +10,9 @@ use super::{
     world::{LEASE_MS, lane_of_model},
 };
 
+/// How many entries of a lane the functions look at in one call.
+const EXPIRED_AT_ONCE: usize = 16;
+
 /// What a request for a job must do.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Foretold {
@@ -56,18 +59,25 @@ impl Facts {
     pub(super) fn end(&mut self, id: JobId, outcome: &str) {
         let Some(hash) = self.jobs.get_mut(&id) else { return };
         hash.state = outcome.to_owned();
+        let hash = hash.clone();
+        if hash.reply.is_some() {
+            self.jobs.remove(&id);
+        }
         if let Some(lane) = self.lanes.get_mut(&hash.lane) {
             lane.entries.retain(|(entry, _)| *entry != hash.entry);
             lane.pending.retain(|(entry, _, _)| *entry != hash.entry);
         }
     }
 
-    /// Foretells which expired leases are closed when nobody takes them over.
+    /// Foretells which expired leases are closed when nobody takes them over, and who has waited long enough.
     pub(super) fn foretell_reap(&self) -> Vec<(JobId, &'static str)> {
         let mut closed = Vec::new();
         for (name, lane) in &self.lanes {
             let expired = lane.entries.iter().filter(|(entry, id)| self.is_expired(name, entry, *id));
             closed.extend(expired.filter_map(|(_, id)| Some((*id, fate(&self.jobs[id])?))));
+            let waiting = lane.entries.iter().filter(|(entry, _)| place(entry) > place(&lane.delivered));
+            let late = waiting.take(EXPIRED_AT_ONCE).filter(|(_, id)| self.jobs[id].is_late);
+            closed.extend(late.map(|(_, id)| (*id, "expired")));
         }
         closed
     }

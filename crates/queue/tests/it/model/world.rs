@@ -7,7 +7,7 @@ use proptest::sample::Index;
 use queue::{DoneReader, Outcome};
 use redis::aio::MultiplexedConnection;
 
-use super::{facts::Facts, operation::Operation};
+use super::{facts::Facts, operation::Operation, texts::Asked};
 use crate::ground::Ground;
 
 /// How long a worker of the model may be silent.
@@ -52,6 +52,7 @@ pub(super) struct World {
     pub(super) done: DoneReader,
     pub(super) rows: Vec<Row>,
     pub(super) held: Vec<Held>,
+    pub(super) asked: Asked,
     /// Ends that workers were told to be accepted, with the number of losses by then.
     pub(super) accepted: Vec<(JobId, Outcome, u32)>,
     /// How often Valkey lost data.
@@ -65,12 +66,14 @@ impl World {
     pub(super) async fn new(ground: Ground) -> Self {
         let raw = ground.raw().await;
         let done = ground.queue.done_reader("api").await.unwrap();
+        let asked = Asked::new(&ground.valkey.url()).await;
         Self {
             ground,
             raw,
             done,
             rows: Vec::new(),
             held: Vec::new(),
+            asked,
             accepted: Vec::new(),
             losses: 0,
             image: None,
@@ -85,6 +88,7 @@ impl World {
         self.done = self.ground.queue.done_reader("api").await.unwrap();
         self.rows.clear();
         self.held.clear();
+        self.forget_texts().await;
         self.accepted.clear();
         self.losses = 0;
         self.image = None;
@@ -116,6 +120,9 @@ impl World {
             Operation::RollBack => self.roll_back().await,
             Operation::LoseAll => self.lose_all().await,
             Operation::Dance => self.dance().await,
+            Operation::AskText(job) => self.ask_text(job).await,
+            Operation::CancelText { ask } => self.cancel_text(ask).await,
+            Operation::EndWait { ask } => self.end_wait(ask).await,
         }
     }
 
@@ -167,6 +174,11 @@ impl Tally {
             "settled twice",
             "rolled back",
             "lost everything",
+            "asked for text",
+            "text finished",
+            "text cancelled",
+            "text dead",
+            "text expired",
         ];
         for what in interesting {
             assert!(self.0.contains_key(what), "in all these series nothing was ever {what:?}: {self:?}");

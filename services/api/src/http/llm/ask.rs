@@ -14,7 +14,7 @@ use crate::{
     http::{Api, access::Caller, llm::models::unusable_llm, problem::Error},
     llms::{Llm, Purpose},
     submit::InlinePicture,
-    text::{self, Answering, Asking},
+    text::{Answering, Asking},
 };
 
 /// What somebody wants to know.
@@ -62,7 +62,7 @@ impl Question {
             priority: Priority::Interactive,
             owner: caller.owner.clone(),
         };
-        let answering = api.texts.ask(asking).await.map_err(refused)?;
+        let answering = api.texts.ask(asking).await?;
         Ok(Asked { answering, model: llm.id })
     }
 
@@ -116,12 +116,4 @@ async fn choose(api: &Arc<Api>, model: Option<&str>, request: &TextRequest) -> R
         return Err(Error::new(ProblemCode::UnknownModel, detail).at("/model"));
     }
     Ok(llm)
-}
-
-/// Says why a question was not taken in.
-fn refused(error: text::Error) -> Error {
-    match error {
-        text::Error::Full(_) => Error::new(ProblemCode::QueueFull, error.to_string()).retry_after(),
-        text::Error::Queue(error) => error.into(),
-    }
 }
