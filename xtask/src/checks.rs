@@ -2,6 +2,7 @@
 
 mod clients;
 mod nextest;
+mod npm;
 mod report;
 mod schemathesis;
 mod smoke;

@@ -13,6 +13,7 @@ pub mod group;
 pub mod id;
 pub mod job;
 pub mod key;
+pub mod llm;
 pub mod memory;
 pub mod model;
 pub mod page;

@@ -25,6 +25,7 @@ mod jobs;
 mod json;
 mod keys;
 mod links;
+mod llm;
 mod metrics;
 mod models;
 mod openai;
@@ -47,7 +48,7 @@ use queue::Queue;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::{access::Access, compat::attendance::Attendance, hosts::Hosts, schema::Schemas};
+use self::{access::Access, compat::attendance::Attendance, hosts::Hosts, openai::kept::Kept, schema::Schemas};
 use crate::{config::Config, db::Db, dispatch::Dispatch, live::Live, models::Models, submit::Reception, text::Texts};
 
 /// The bytes of a multipart form around its file.
@@ -77,6 +78,7 @@ pub(crate) struct Api {
     hosts: Hosts,
     schemas: Schemas,
     attendance: Attendance,
+    kept: Kept,
 }
 
 impl std::ops::Deref for Api {
@@ -90,14 +92,17 @@ impl Api {
     pub(crate) fn new(parts: Parts) -> anyhow::Result<Self> {
         let config = &parts.config;
         let bodies = [
+            "ApplyTemplate",
             "ChooseQueue",
             "ClearJobs",
+            "DetokenizeTokens",
             "ExploreCell",
             "InspectAsset",
             "MoveJob",
             "NewGroup",
             "NewKey",
             "RetryJobs",
+            "TokenizeText",
             "UploadAsset",
         ]
         .into_iter();
@@ -107,6 +112,7 @@ impl Api {
             access: Access::new(config.api_key.expose(), config.require_key || !config.is_on_loopback()),
             hosts: Hosts::new(&config.host, &config.allowed_hosts, &config.allowed_origins),
             attendance: Attendance::default(),
+            kept: Kept::default(),
             parts,
         })
     }
@@ -141,6 +147,10 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(models::list_loras))
         .routes(routes!(models::list_upscalers))
         .routes(routes!(models::list_embeddings))
+        .routes(routes!(llm::models::list_llms))
+        .routes(routes!(llm::tokens::tokenize_text))
+        .routes(routes!(llm::tokens::detokenize_tokens))
+        .routes(routes!(llm::template::apply_template))
         .routes(routes!(capabilities::load_capabilities))
         .routes(routes!(workers::list_workers))
         .routes(routes!(pause::list_queues))

@@ -11,6 +11,7 @@ mod groups;
 mod http;
 mod keys;
 mod live;
+mod llms;
 mod models;
 mod server;
 mod submit;

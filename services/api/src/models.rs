@@ -1,6 +1,6 @@
 //! Which model a job gets: the one that it names, else the default.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use contract::model::{AddOn, Family, Model, ModelFormat};
 use models::Library;
@@ -38,6 +38,9 @@ pub(crate) enum Error {
     /// It names none, and there is none.
     #[error("there is no usable model yet: put a .safetensors or .gguf file into {}", .0.display())]
     NoModel(PathBuf),
+    /// It names no language model, and there is none that can do it.
+    #[error("there is no usable language model yet: put a .gguf file into {}", .0.display())]
+    NoLlm(PathBuf),
     /// The task that looks at files broke down.
     #[error("could not look at the model files")]
     Broken(#[source] tokio::task::JoinError),
@@ -51,6 +54,11 @@ impl Models {
             default: config.default_model.clone(),
             is_scripted: config.engine == EngineName::Scripted,
         }
+    }
+
+    /// Returns the folder of all models.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Lists all models, by id.

@@ -1,10 +1,15 @@
 //! Real clients of other servers, from their registry, against everything of ours with the real engine.
 
-use std::{fs, process::Command, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::Context;
 
-use super::{report::Outcome, schemathesis::free_port, venv};
+use super::{npm, report::Outcome, schemathesis::free_port, venv};
 use crate::{
     binaries::{Binaries, Profile},
     engines, program, repository,
@@ -12,8 +17,12 @@ use crate::{
     stack::{Plan, Stack},
 };
 
-/// What each of them tries, below `tests/clients`.
-const SCRIPTS: [&str; 2] = ["openai_images.py", "webuiapi_client.py"];
+/// Who tries what, below `tests/clients`: the list of the packages that it needs, and the scripts.
+const PYTHON: [(&str, &[&str]); 2] = [
+    ("requirements.txt", &["openai_images.py", "openai_text.py", "webuiapi_client.py"]),
+    ("requirements_litellm.txt", &["litellm_text.py"]),
+];
+const NODE: [&str; 2] = ["openai_text.mjs", "ai_sdk.mjs"];
 
 /// Of this server alone, which ends after the check.
 const KEY: &str = "a-key-for-this-check-only";
@@ -22,12 +31,13 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 
 /// Starts everything with the tiny model, and lets every client try it.
 pub(super) fn run() -> anyhow::Result<Outcome> {
-    let scripts = repository::root().join("tests/clients");
-    let python = install(&scripts)?.join("python");
+    let clients = install(&repository::root().join("tests/clients"))?;
     let signals = Signals::listen()?;
     let binaries = Binaries::build(Profile::Dev)?;
     let folder = tempfile::Builder::new().prefix("atelier-clients-").tempdir().context("could not make a folder")?;
-    testkit::tiny_models::write_sd(&folder.path().join("models")).context("could not write the smoke model")?;
+    let models = folder.path().join("models");
+    testkit::tiny_models::write_sd(&models).context("could not write the smoke model")?;
+    testkit::tiny_models::write_llm(&models).context("could not write the smoke model for text")?;
     let settings = vec![
         ("ATELIER_SD_ENGINE", engines::sd_engine()?.into()),
         ("ATELIER_API_KEY", KEY.into()),
@@ -41,11 +51,9 @@ pub(super) fn run() -> anyhow::Result<Outcome> {
     })?;
     stack.wait_until_ready(&signals, READY_LIMIT)?;
     let mut outcome = Outcome::default();
-    for script in SCRIPTS {
-        println!("— {script}");
-        let mut command = Command::new(&python);
-        // Its neighbours are ours, and what python makes of them is nobody's.
-        command.arg("-B").arg(scripts.join(script)).args([&stack.address(), KEY]);
+    for Client { name, mut command } in clients {
+        println!("— {name}");
+        command.args([&stack.address(), KEY]);
         match program::run(&mut command) {
             Ok(()) => outcome.passed += 1,
             Err(error) => {
@@ -58,10 +66,37 @@ pub(super) fn run() -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Returns the folder with the programs of an environment that has the clients.
-fn install(scripts: &std::path::Path) -> anyhow::Result<std::path::PathBuf> {
-    let list = fs::read_to_string(scripts.join("requirements.txt")).context("could not read the list of clients")?;
-    let packages: Vec<&str> = list.lines().map(str::trim).filter(|line| line.contains("==")).collect();
+/// A program that tries the server, which takes its address and a key.
+struct Client {
+    name: &'static str,
+    command: Command,
+}
+
+/// Installs all clients.
+fn install(scripts: &Path) -> anyhow::Result<Vec<Client>> {
+    let mut clients = Vec::new();
+    for (list, names) in PYTHON {
+        let python = install_python(&scripts.join(list))?.join("python");
+        clients.extend(names.iter().map(|name| {
+            let mut command = Command::new(&python);
+            // Its neighbours are ours, and what python makes of them is nobody's.
+            command.arg("-B").arg(scripts.join(name));
+            Client { name, command }
+        }));
+    }
+    let installed = npm::install(&scripts.join("js"))?;
+    clients.extend(NODE.iter().map(|name| {
+        let mut command = Command::new(&installed.node);
+        command.arg(installed.folder.join(name));
+        Client { name, command }
+    }));
+    Ok(clients)
+}
+
+/// Returns the folder with the programs of an environment that has the packages of a list.
+fn install_python(list: &Path) -> anyhow::Result<PathBuf> {
+    let text = fs::read_to_string(list).with_context(|| format!("could not read {}", list.display()))?;
+    let packages: Vec<&str> = text.lines().map(str::trim).filter(|line| line.contains("==")).collect();
     // Named by what is in it, so that another version is another environment.
     venv::make(&format!("clients-{}", packages.join("-").replace("==", "-")), &packages)
 }

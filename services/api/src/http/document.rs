@@ -56,6 +56,7 @@ pub(crate) fn about() -> utoipa::openapi::OpenApi {
             (name = "events", description = "What happens, as it happens."),
             (name = "assets", description = "Files that jobs make or take."),
             (name = "models", description = "What jobs can name as their model."),
+            (name = "llm", description = "Language models and their words. Chats: docs/clients.md."),
             (name = "keys", description = "Who may do what."),
             (name = "operation", description = "How the server is."),
         )

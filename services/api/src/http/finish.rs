@@ -34,6 +34,8 @@ const JSON_PROBLEM: HeaderValue = HeaderValue::from_static(problem::MEDIA_TYPE);
 
 const UPLOADS: &str = "/api/assets";
 const INSPECTIONS: &str = "/api/assets/inspect";
+/// What is asked below here, a text worker answers, which may have to load its model first.
+const WORDS: &str = "/api/llm/";
 const UPLOAD_WITHIN: Duration = Duration::from_secs(60 * 60);
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
@@ -88,6 +90,7 @@ fn limit(route: &str, method: &Method, headers: &HeaderMap) -> Duration {
         UPLOADS | INSPECTIONS if *method == Method::POST => UPLOAD_WITHIN,
         // Pictures come in here, too, and then a job is waited for.
         route if *method == Method::POST && compat::is_below(route) => UPLOAD_WITHIN,
+        route if *method == Method::POST && route.starts_with(WORDS) => UPLOAD_WITHIN,
         _ => ANSWER_WITHIN + wait(headers).unwrap_or_default(),
     }
 }

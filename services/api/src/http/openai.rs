@@ -1,14 +1,20 @@
-//! The side door for programs that speak to OpenAI: models and pictures below `/v1`, and without the prefix, too.
+//! The side door for programs that speak to OpenAI: models, text and pictures below `/v1`, and without the prefix, too.
 //!
 //! These routes stand in docs/clients.md and not in the API document: their shapes are somebody else's.
 
 mod answer;
 mod asked;
+mod chat;
+mod completions;
 mod edits;
+mod embeddings;
 pub(crate) mod errors;
 mod generations;
 mod models;
+mod reading;
+mod responses;
 mod stream;
+mod telling;
 mod variations;
 
 use std::sync::Arc;
@@ -17,6 +23,8 @@ use axum::{
     Router,
     routing::{get, post},
 };
+
+pub(crate) use responses::kept;
 
 use super::Api;
 
@@ -29,6 +37,10 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
         router
             .route(&format!("{prefix}/models"), get(models::list))
             .route(&format!("{prefix}/models/{{*id}}"), get(models::load))
+            .route(&format!("{prefix}/chat/completions"), post(chat::complete))
+            .route(&format!("{prefix}/completions"), post(completions::complete))
+            .route(&format!("{prefix}/embeddings"), post(embeddings::embed))
+            .route(&format!("{prefix}/responses"), post(responses::respond))
             .route(&format!("{prefix}/images/generations"), post(generations::generate))
             .route(&format!("{prefix}/images/edits"), post(edits::edit))
             .route(&format!("{prefix}/images/variations"), post(variations::vary))
@@ -37,5 +49,6 @@ pub(crate) fn routes() -> Router<Arc<Api>> {
 
 /// Returns whether a path belongs to this door.
 pub(crate) fn is_below(path: &str) -> bool {
-    path == "/v1" || path == "/models" || ["/v1/", "/models/", "/images/"].iter().any(|start| path.starts_with(start))
+    const WHOLE: [&str; 6] = ["/v1", "/models", "/chat/completions", "/completions", "/embeddings", "/responses"];
+    WHOLE.contains(&path) || ["/v1/", "/models/", "/images/"].iter().any(|start| path.starts_with(start))
 }

@@ -1,7 +1,7 @@
 //! Checks bodies against the schemas of the API document, so that what is documented is what is enforced.
 
 mod nearest;
-mod pictures;
+pub(crate) mod pictures;
 mod words;
 
 use std::collections::HashMap;

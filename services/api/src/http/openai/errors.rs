@@ -25,22 +25,38 @@ pub(crate) fn late(error: &Error) -> Value {
 fn body(draft: &Draft) -> Value {
     let (kind, code) = words(draft.code);
     let param = match draft.code {
-        ProblemCode::UnknownModel => Some("model"),
-        _ => draft.errors.first().map(|error| param(&error.pointer)),
+        ProblemCode::UnknownModel => Some("model".to_owned()),
+        // A mistake of the whole body is no field's.
+        _ => draft.errors.first().filter(|error| error.pointer.len() > 1).map(|error| param(&error.pointer)),
     };
     json!({ "error": { "message": draft.detail, "type": kind, "param": param, "code": code } })
 }
 
 /// Returns the client's name for one of our fields.
-fn param(pointer: &str) -> &str {
-    match pointer.trim_start_matches('/').split('/').next().unwrap_or_default() {
+fn param(pointer: &str) -> String {
+    let renamed = match pointer.trim_start_matches('/').split('/').next().unwrap_or_default() {
         "batch_count" => "n",
         "width" | "height" => "size",
         "format" => "output_format",
         "quality" => "output_compression",
         "images" => "image",
-        other => other,
+        _ => return words_of(pointer),
+    };
+    renamed.to_owned()
+}
+
+/// Returns a place in a request as these programs write it: `messages[0].content`.
+pub(crate) fn words_of(pointer: &str) -> String {
+    let mut words = String::new();
+    for part in pointer.split('/').filter(|part| !part.is_empty()) {
+        let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
+        match is_number {
+            true => words.extend(["[", part, "]"]),
+            false if words.is_empty() => words.push_str(part),
+            false => words.extend([".", part]),
+        }
     }
+    if words.is_empty() { "the body".to_owned() } else { words }
 }
 
 fn status(code: ProblemCode) -> StatusCode {
@@ -72,5 +88,17 @@ fn words(code: ProblemCode) -> (&'static str, &'static str) {
         ProblemCode::QueueFull => ("rate_limit_error", "queue_full"),
         ProblemCode::Internal => ("server_error", "server_error"),
         ProblemCode::Unavailable => ("server_error", "service_unavailable"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_written_as_the_programs_write_it() {
+        assert_eq!(words_of("/messages/0/content/1/image_url"), "messages[0].content[1].image_url");
+        assert_eq!((words_of("/model"), words_of("")), ("model".to_owned(), "the body".to_owned()));
+        assert_eq!((param("/images/1"), param("/loras/0/name")), ("image".to_owned(), "loras[0].name".to_owned()));
     }
 }

@@ -14,7 +14,7 @@ use crate::{http::assets::upload::from_base64, submit::InlinePicture};
 const SINGLE: [&str; 2] = ["image", "mask"];
 const SEVERAL: [&str; 2] = ["images", "cells"];
 /// How a picture within a request begins.
-const BEGINNING: &str = "data:";
+pub(crate) const BEGINNING: &str = "data:";
 
 /// Takes the pictures out of the fields of a job; returns them, and what is wrong with those that cannot be read.
 pub(super) fn take_out(fields: &mut Value) -> (Vec<InlinePicture>, Vec<FieldError>) {
@@ -45,7 +45,8 @@ pub(super) fn take_out(fields: &mut Value) -> (Vec<InlinePicture>, Vec<FieldErro
     (pictures, errors)
 }
 
-fn read(url: &str) -> Result<Bytes, String> {
+/// Returns the bytes of a `data:` URL.
+pub(crate) fn read(url: &str) -> Result<Bytes, String> {
     from_base64(url).ok_or_else(|| {
         "this is no data: URL with base64, like data:image/png;base64,iVBORw0…; send that, or the id of an asset"
             .to_owned()
@@ -53,7 +54,7 @@ fn read(url: &str) -> Result<Bytes, String> {
 }
 
 /// Returns the id that stands for these bytes until they are stored.
-fn placeholder(bytes: &[u8]) -> AssetId {
+pub(crate) fn placeholder(bytes: &[u8]) -> AssetId {
     let hash = blake3::hash(bytes);
     let (half, _) = hash.as_bytes().split_at(16);
     AssetId(Uuid::from_slice(half).unwrap_or_default())

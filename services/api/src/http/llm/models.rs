@@ -1,0 +1,32 @@
+//! The language models that requests can name.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use contract::{llm::LanguageModel, page::Page, problem::ProblemCode};
+
+use crate::{
+    http::{Api, jobs::whole, problem::Error, submission::unusable_model},
+    models, submit,
+};
+
+/// Lists the language models, by id. Those that cannot be used say why.
+#[utoipa::path(get, path = "/api/llm/models", tag = "llm",
+    responses((status = 200, description = "All of them.", body = Page<LanguageModel>)))]
+pub(crate) async fn list_llms(State(api): State<Arc<Api>>) -> Result<Json<Page<LanguageModel>>, Error> {
+    let listed = api.models.list_llms().await;
+    listed.map(|all| Json(whole(all))).map_err(|error| Error::unavailable("the folder of the models", error))
+}
+
+/// Says why a language model cannot be used, and which ones look like it.
+pub(crate) fn unusable_llm(error: models::Error) -> Error {
+    match error {
+        models::Error::NoLlm(_) => Error::new(ProblemCode::UnknownModel, error.to_string()).at("/model"),
+        models::Error::Library(::models::Error::Unknown { id, nearest, .. }) => {
+            let detail = submit::unknown("language model", &id, &nearest, "/api/llm/models");
+            let refusal = Error::new(ProblemCode::UnknownModel, detail).at("/model");
+            nearest.into_iter().fold(refusal, |refusal, near| refusal.fix("model", near))
+        }
+        error => unusable_model(error),
+    }
+}

@@ -1,0 +1,35 @@
+//! Reads requests for text. What is known must be of its type and within its bounds; what nobody here knows is passed over.
+
+pub(crate) mod messages;
+pub(crate) mod object;
+pub(crate) mod pictures;
+pub(crate) mod sampling;
+pub(crate) mod tools;
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use contract::problem::ProblemCode;
+use serde_json::Value;
+
+use crate::http::{
+    Api,
+    body::read,
+    json,
+    problem::Error,
+    submission::{beside, most_bytes},
+};
+
+/// Reads the JSON of a body, whatever its content type says: some programs say nothing.
+pub(crate) async fn read_value(api: &Arc<Api>, request: Request) -> Result<Value, Error> {
+    let (parts, body) = request.into_parts();
+    let body = read(&parts.headers, body, most_bytes(api)).await?;
+    let value = beside(api, body, |_, body| {
+        json::parse(body).map_err(|error| Error::new(ProblemCode::MalformedRequest, error.detail))
+    });
+    let value = value.await?;
+    if value.is_object() {
+        return Ok(value);
+    }
+    Err(Error::new(ProblemCode::MalformedRequest, "the body must be a JSON object"))
+}

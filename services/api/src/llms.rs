@@ -1,0 +1,100 @@
+//! Which language model a request gets: the one that it names, else the first that can do what is asked.
+
+use contract::llm::{LanguageModel, Modality};
+use models::llm::{ListedLlm, LlmModel};
+
+use crate::models::{Error, Models};
+
+/// What a language model is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To write.
+    Speech,
+    /// To make vectors.
+    Vectors,
+    /// For its words alone.
+    Any,
+}
+
+/// A language model as far as requests concern it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Llm {
+    pub(crate) id: String,
+    pub(crate) has_vision: bool,
+    pub(crate) is_embedder: bool,
+}
+
+impl Models {
+    /// Lists all language models, by id. Those that cannot be used say why.
+    pub(crate) async fn list_llms(&self) -> Result<Vec<LanguageModel>, Error> {
+        let listed = self.look(|library| library.list_llms()).await?;
+        Ok(listed.into_iter().map(described).collect())
+    }
+
+    /// Returns the language model for a request that names this one, or none in particular.
+    pub(crate) async fn choose_llm(&self, asked: Option<&str>, purpose: Purpose) -> Result<Llm, Error> {
+        if let Some(id) = asked.filter(|id| !id.is_empty()) {
+            let id = id.to_owned();
+            return self.look(move |library| library.resolve_llm(&id)).await.map(|model| known(&model));
+        }
+        let listed = self.look(|library| library.list_llms()).await?;
+        let usable: Vec<Llm> = listed.iter().filter_map(|one| one.model.as_ref().ok()).map(known).collect();
+        let fits = usable.iter().find(|llm| match purpose {
+            Purpose::Speech => !llm.is_embedder,
+            Purpose::Vectors => llm.is_embedder,
+            Purpose::Any => true,
+        });
+        // Every model can make vectors, if there is none that was made for it.
+        let any = usable.first().filter(|_| purpose == Purpose::Vectors);
+        fits.or(any).cloned().ok_or_else(|| Error::NoLlm(self.folder().join("llm")))
+    }
+}
+
+fn known(model: &LlmModel) -> Llm {
+    Llm { id: model.id.clone(), has_vision: has_vision(model), is_embedder: is_embedder(model) }
+}
+
+fn has_vision(model: &LlmModel) -> bool {
+    model.mmproj.as_ref().is_some_and(|mmproj| mmproj.eye.has_vision)
+}
+
+/// Models that were made for vectors say how they make one of many tokens, and not how a chat is written.
+fn is_embedder(model: &LlmModel) -> bool {
+    model.preset.embeddings || (model.metadata.pooling.is_some() && !model.metadata.has_chat_template)
+}
+
+fn described(listed: ListedLlm) -> LanguageModel {
+    let ListedLlm { id, size_bytes, model } = listed;
+    let mut described = LanguageModel {
+        name: id.clone(),
+        id,
+        size_bytes,
+        architecture: None,
+        parameters: None,
+        quantisation: None,
+        context_length: None,
+        context: None,
+        modalities: Vec::new(),
+        is_embedder: false,
+        has_chat_template: false,
+        problem: None,
+    };
+    let model = match model {
+        Ok(model) => model,
+        Err(problem) => return LanguageModel { problem: Some(problem), ..described },
+    };
+    described.modalities.push(Modality::Text);
+    described.modalities.extend(has_vision(&model).then_some(Modality::Image));
+    let hears = model.mmproj.as_ref().is_some_and(|mmproj| mmproj.eye.has_audio);
+    described.modalities.extend(hears.then_some(Modality::Audio));
+    described.is_embedder = is_embedder(&model);
+    described.context = model.preset.context;
+    described.name = model.name;
+    let metadata = model.metadata;
+    described.architecture = Some(metadata.architecture);
+    described.parameters = Some(metadata.parameters);
+    described.quantisation = metadata.quantisation.map(str::to_owned);
+    described.context_length = metadata.context_length;
+    described.has_chat_template = metadata.has_chat_template;
+    described
+}
