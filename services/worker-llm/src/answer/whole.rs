@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::trouble::Trouble;
 
+/// What fits into the frame of an answer, at up to 13 letters for each number.
+const MOST_NUMBERS: usize = queue::text::MAX_FRAME_BYTES / 16;
+
 /// Vectors, as OpenAI writes them.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Vectors {
@@ -58,6 +61,13 @@ impl Vectors {
             return Err(Trouble::refused(
                 format!("the model's vectors have {shorter} numbers, and {keep} were asked for"),
                 "ask for fewer dimensions",
+            ));
+        }
+        let numbers = self.data.iter().map(|vector| vector.embedding.len().min(keep)).sum::<usize>();
+        if numbers > MOST_NUMBERS {
+            return Err(Trouble::refused(
+                format!("{count} vectors have {numbers} numbers, and one answer has room for {MOST_NUMBERS}"),
+                "ask for fewer at once",
             ));
         }
         let vectors = self.data.into_iter().map(|vector| shortened(vector.embedding, keep)).collect();
