@@ -259,7 +259,7 @@ impl Life {
                 biased;
                 () = self.stop.cancelled() => return Err(Stopped),
                 reserved = &mut reserving => return Ok(Some(reserved)),
-                ask = self.asks.recv() => self.waiting.extend(ask),
+                Some(ask) = self.asks.recv() => self.waiting.push(ask),
                 () = first_gone => {}
             }
             self.waiting.retain(|ask| !ask.reply.is_closed());
@@ -281,7 +281,8 @@ impl Life {
         self.load = server.load;
         holding.loaded_in(server.load);
         let held_mib = self.measure(&server).await;
-        holding.idle(held_mib.unwrap_or(mib));
+        // What it computes in is taken only when it computes: until then what was reserved counts.
+        holding.idle(held_mib.unwrap_or_default().max(mib));
         let mut desk = Desk::new(server.endpoint.clone(), &self.model, launch.slots);
         desk.system_prompt.clone_from(&found.system_prompt);
         desk.only_vectors = launch.pooling.is_some();
@@ -311,12 +312,15 @@ impl Life {
         let Arrived { server, holding, desk } = arrived;
         let mut gate = desk.watch();
         let (name, memory) = (self.ledger_name(), self.settings.memory.clone());
-        let mut was_busy = false;
+        let (mut was_busy, mut most_mib) = (false, None);
         let leave = loop {
             let is_busy = gate.borrow_and_update().inside > 0;
             match (was_busy, is_busy) {
                 (false, true) => holding.busy(),
-                (true, false) => holding.idle(self.look_again(&server).unwrap_or_else(|| holding.mib())),
+                (true, false) => {
+                    most_mib = most_mib.max(self.look_again(&server));
+                    holding.idle(most_mib.unwrap_or_else(|| holding.mib()));
+                }
                 _ => {}
             }
             was_busy = is_busy;
