@@ -38,6 +38,7 @@ mod watch;
 
 pub use connect::{connect, until_there};
 pub use engine::{Engine, EngineDescription, EngineError, Picture, Run};
+pub use name::device as device_name;
 pub use order::Order;
 pub use parts::{Parts, Settings};
 pub use presence::{Presence, announce};

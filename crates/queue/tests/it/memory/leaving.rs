@@ -95,6 +95,7 @@ async fn what_was_loaded_just_now_stays_until_its_time_is_over() {
     assert_eq!(desk.sync("holder", &young(40_001)).await.leaving, ["young"]);
     let quick = |age_ms| holding(&[("young", Held { age_ms, ..idle(700, 10, 0) })]);
     desk.sync("asker", &Told::default()).await;
+    desk.sync("holder", &quick(0)).await;
     desk.sync("asker", &asked(400)).await;
     assert_eq!(desk.sync("holder", &quick(4000)).await.leaving, [""; 0]);
     assert_eq!(desk.sync("holder", &quick(5001)).await.leaving, ["young"]);
@@ -130,6 +131,7 @@ async fn what_can_never_fit_beside_what_is_pinned_is_told_so_and_holds_up_nobody
     assert_eq!(desk.sync("other", &asked(100)).await.granted, [100]);
     // Beside what is pinned, everything that there is may be used.
     desk.sync("other", &Told::default()).await;
+    desk.sync("asker", &Told::default()).await;
     assert_eq!(desk.sync("asker", &asked(700)).await.granted, [100]);
 }
 
