@@ -30,8 +30,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 pub(crate) use self::desk::{Desk, Inside};
-pub use self::memory::Memory;
 use self::keeper::{Ask, Keeper, View};
+pub use self::memory::Memory;
 use crate::{endpoint::Endpoint, library::Shelf, llama, trouble::crash};
 
 /// What the house does and has.
@@ -85,7 +85,8 @@ impl House {
     #[must_use]
     pub fn elsewhere(endpoint: Endpoint, slots: u32) -> Self {
         let models = Arc::default();
-        let house = Self::new(Kind::Elsewhere { endpoint: Box::new(endpoint.clone()), models: Arc::clone(&models) }, slots);
+        let house =
+            Self::new(Kind::Elsewhere { endpoint: Box::new(endpoint.clone()), models: Arc::clone(&models) }, slots);
         tokio::spawn(elsewhere::follow(endpoint, models, house.changed.clone(), house.stop.clone()));
         house
     }
@@ -178,9 +179,8 @@ impl House {
     /// Returns the numbers of the processes that run, for people and tests.
     #[must_use]
     pub fn process_ids(&self) -> Vec<u32> {
-        self.keepers().map_or_else(Vec::new, |keepers| {
-            keepers.values().filter_map(|keeper| keeper.view().process_id).collect()
-        })
+        self.keepers()
+            .map_or_else(Vec::new, |keepers| keepers.values().filter_map(|keeper| keeper.view().process_id).collect())
     }
 
     /// Ends everything. Whoever waits for a model hears that it will not come.

@@ -90,9 +90,7 @@ async fn ask(
             let vectors: whole::Vectors = within(stall, endpoint.ask(call.path, &call.body)).await?;
             vectors.answer(count, dimensions)
         }
-        Plan::Tokens(call) => {
-            within(stall, endpoint.ask::<whole::Tokens>(call.path, &call.body)).await?.answer()
-        }
+        Plan::Tokens(call) => within(stall, endpoint.ask::<whole::Tokens>(call.path, &call.body)).await?.answer(),
         Plan::Detokenized(call) => {
             Ok(within(stall, endpoint.ask::<whole::Content>(call.path, &call.body)).await?.into())
         }

@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn vectors_come_in_the_order_of_their_inputs_and_keep_their_length_when_they_are_cut() {
-        let json = r#"{"data":[{"index":1,"embedding":[0,1,0]},{"index":0,"embedding":[3,4,5]}],"usage":{"prompt_tokens":9}}"#;
+        let json =
+            r#"{"data":[{"index":1,"embedding":[0,1,0]},{"index":0,"embedding":[3,4,5]}],"usage":{"prompt_tokens":9}}"#;
         let read = || serde_json::from_str::<Vectors>(json).unwrap();
         let Ok(TextAnswer::Embeddings { vectors, usage }) = read().answer(2, Some(2)) else { unreachable!() };
         assert_eq!((vectors[0].as_slice(), vectors[1].as_slice()), ([0.6, 0.8].as_slice(), [0.0, 1.0].as_slice()));

@@ -52,7 +52,11 @@ pub(super) async fn follow(
             None => format!("the text engine elsewhere has {}", names.join(", ")),
         };
         if news != said {
-            if problem.is_some() { warn!("{news}") } else { info!("{news}") }
+            if problem.is_some() {
+                warn!("{news}")
+            } else {
+                info!("{news}")
+            }
             said = news;
             *models.lock().unwrap_or_else(PoisonError::into_inner) = names;
             changed.send_replace(());

@@ -224,7 +224,8 @@ impl Life {
                     self.note_death(&message);
                     deaths_now += 1;
                     if deaths_now >= DEATHS_UNTIL_GIVEN_UP {
-                        let message = format!("the model {} did not come up in {deaths_now} tries: {message}", self.model);
+                        let message =
+                            format!("the model {} did not come up in {deaths_now} tries: {message}", self.model);
                         return Ok(Err(crash(message, Some("look at the log of the text worker"))));
                     }
                 }
@@ -270,14 +271,7 @@ impl Life {
     }
 
     /// Makes the desk of a model that has come up.
-    async fn settle(
-        &mut self,
-        server: Server,
-        holding: Holding,
-        launch: &Launch,
-        found: &Found,
-        mib: u64,
-    ) -> Arrived {
+    async fn settle(&mut self, server: Server, holding: Holding, launch: &Launch, found: &Found, mib: u64) -> Arrived {
         self.load = server.load;
         holding.loaded_in(server.load);
         let held_mib = self.measure(&server).await;
