@@ -18,6 +18,7 @@ mod parts;
 mod work;
 
 mod attempt;
+mod budget;
 mod complete;
 mod connect;
 mod darkroom;
@@ -36,6 +37,7 @@ mod residency;
 pub mod scripted;
 mod watch;
 
+pub use budget::Budget;
 pub use connect::{connect, until_there};
 pub use engine::{Engine, EngineDescription, EngineError, Picture, Run};
 pub use name::device as device_name;

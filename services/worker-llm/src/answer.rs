@@ -44,7 +44,11 @@ pub(crate) async fn read_stream(
             let Some(data) = line.strip_prefix("data:") else { continue };
             let data = data.trim();
             if data == DONE {
-                return if totals.is_finished() { Ok(()) } else { Err(Trouble::engine("the engine's answer has no end")) };
+                return if totals.is_finished() {
+                    Ok(())
+                } else {
+                    Err(Trouble::engine("the engine's answer has no end"))
+                };
             }
             deadline = Instant::now() + stall;
             let chunk = Chunk::read(data)?;

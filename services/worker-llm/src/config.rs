@@ -121,7 +121,8 @@ impl Config {
     fn elsewhere(&self) -> Result<Url, Error> {
         let refuse = |problem: &str| Error::unusable("text_engine_url", format_args!("cannot be used: {problem}"));
         // The address may have a password in it, so it is not shown.
-        let url = Url::parse(&self.text_engine_url).map_err(|_| refuse("it is no URL, as http://127.0.0.1:8000/v1 is"))?;
+        let url =
+            Url::parse(&self.text_engine_url).map_err(|_| refuse("it is no URL, as http://127.0.0.1:8000/v1 is"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refuse("it must begin with http:// or https://"));
         }

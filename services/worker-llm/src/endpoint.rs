@@ -93,7 +93,11 @@ async fn read_whole<T: DeserializeOwned>(answer: Response) -> Result<T, Trouble>
     let bytes = read_bytes(answer).await?;
     // The text may hold words of a prompt.
     serde_json::from_slice(&bytes).map_err(|error| {
-        Trouble::engine(format!("the engine's answer cannot be read ({:?} at column {})", error.classify(), error.column()))
+        Trouble::engine(format!(
+            "the engine's answer cannot be read ({:?} at column {})",
+            error.classify(),
+            error.column()
+        ))
     })
 }
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use serde::Deserialize;
 use tokio::{process::Command, time::timeout};
-use tracing::{info, warn};
+use tracing::warn;
 use url::Url;
 use worker::{Budget, EngineDescription, Parts, device_name};
 
@@ -14,7 +13,6 @@ use crate::{
     endpoint::Endpoint,
     house::{House, Memory, Settings},
     llama,
-    trouble::Trouble,
 };
 
 /// A program that does not say its version within this time is not llama-server.
@@ -39,7 +37,7 @@ pub async fn open(
 ) -> anyhow::Result<Option<(House, EngineDescription)>> {
     match engine {
         Engine::Llama(llama) => open_here(llama, config, parts).await.map(Some),
-        Engine::Elsewhere(url) => open_elsewhere(&url, config).await.map(Some),
+        Engine::Elsewhere(url) => open_elsewhere(&url, config).map(Some),
         Engine::Missing => {
             warn!(
                 "there is no llama-server beside this program or in PATH, so this worker does nothing: build it with \
@@ -90,31 +88,9 @@ async fn version(llama: &llama::Settings) -> anyhow::Result<String> {
     Ok(version.map_or_else(|| "llama.cpp".to_owned(), |version| format!("llama.cpp {version}")))
 }
 
-/// The models of an engine elsewhere.
-#[derive(Debug, Deserialize)]
-struct List {
-    data: Vec<Listed>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Listed {
-    id: String,
-}
-
-async fn open_elsewhere(url: &Url, config: &Config) -> anyhow::Result<(House, EngineDescription)> {
+fn open_elsewhere(url: &Url, config: &Config) -> anyhow::Result<(House, EngineDescription)> {
     let endpoint = Endpoint::elsewhere(url, config.text_engine_key.clone());
     let endpoint = endpoint.context("could not make a client for the text engine elsewhere")?;
-    let place = url.host_str().unwrap_or_default().to_owned();
-    // It may come up later; whoever asks meanwhile is told that it is not there.
-    match endpoint.load::<List>("/v1/models").await {
-        Ok(list) => {
-            let names: Vec<_> = list.data.into_iter().map(|model| model.id).collect();
-            info!("the text engine at {place} has {}", names.join(", "));
-        }
-        Err(Trouble::Failed(failure)) => warn!("the text engine at {place} does not list its models: {}", failure.message),
-        Err(Trouble::Gone(message)) => warn!("the text engine at {place} cannot be reached yet: {message}"),
-        Err(Trouble::Silent) => warn!("the text engine at {place} says nothing"),
-    }
-    let description = EngineDescription { name: "OpenAI".to_owned(), device: place };
-    Ok((House::elsewhere(endpoint, config.text_slots), description))
+    let device = url.host_str().unwrap_or_default().to_owned();
+    Ok((House::elsewhere(endpoint, config.text_slots), EngineDescription { name: "OpenAI".to_owned(), device }))
 }

@@ -11,6 +11,7 @@
 //! asks the keeper for its desk, and hears meanwhile why he must wait.
 
 mod desk;
+mod elsewhere;
 mod keeper;
 mod memory;
 
@@ -29,8 +30,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 pub(crate) use self::desk::{Desk, Inside};
-pub use self::memory::Memory;
 use self::keeper::{Ask, Keeper, View};
+pub use self::memory::Memory;
 use crate::{endpoint::Endpoint, library::Shelf, llama, trouble::crash};
 
 /// What the house does and has.
@@ -70,7 +71,7 @@ enum Kind {
     /// On this machine.
     Here { settings: Arc<Settings>, keepers: Mutex<HashMap<(String, Mode), Keeper>> },
     /// Elsewhere, always ready.
-    Elsewhere(Box<Endpoint>),
+    Elsewhere { endpoint: Box<Endpoint>, models: Arc<Mutex<Vec<String>>> },
 }
 
 impl House {
@@ -80,10 +81,14 @@ impl House {
         Self::new(Kind::Here { settings: Arc::new(settings), keepers: Mutex::default() }, slots)
     }
 
-    /// Makes the house of an engine elsewhere that takes so many requests at once.
+    /// Makes the house of an engine elsewhere that takes so many requests at once. Must be called within a runtime.
     #[must_use]
     pub fn elsewhere(endpoint: Endpoint, slots: u32) -> Self {
-        Self::new(Kind::Elsewhere(Box::new(endpoint)), slots)
+        let models = Arc::default();
+        let house =
+            Self::new(Kind::Elsewhere { endpoint: Box::new(endpoint.clone()), models: Arc::clone(&models) }, slots);
+        tokio::spawn(elsewhere::follow(endpoint, models, house.changed.clone(), house.stop.clone()));
+        house
     }
 
     fn new(kind: Kind, slots: u32) -> Self {
@@ -100,7 +105,7 @@ impl House {
         let stopped = || crash("the text worker stops", Some("ask again"));
         loop {
             let (answer, mut view) = match &self.kind {
-                Kind::Elsewhere(endpoint) => {
+                Kind::Elsewhere { endpoint, .. } => {
                     let desk = Desk::elsewhere(Endpoint::clone(endpoint), model, self.slots);
                     return Arc::new(desk).enter().ok_or_else(stopped);
                 }
@@ -139,7 +144,7 @@ impl House {
 
     /// Returns the models in memory.
     pub(crate) fn residents(&self) -> Vec<Resident> {
-        let Some(keepers) = self.keepers() else { return Vec::new() };
+        let Some(keepers) = self.keepers() else { return self.listed_elsewhere() };
         let mut residents: Vec<Resident> = keepers
             .iter()
             .filter_map(|((model, _), keeper)| {
@@ -174,9 +179,8 @@ impl House {
     /// Returns the numbers of the processes that run, for people and tests.
     #[must_use]
     pub fn process_ids(&self) -> Vec<u32> {
-        self.keepers().map_or_else(Vec::new, |keepers| {
-            keepers.values().filter_map(|keeper| keeper.view().process_id).collect()
-        })
+        self.keepers()
+            .map_or_else(Vec::new, |keepers| keepers.values().filter_map(|keeper| keeper.view().process_id).collect())
     }
 
     /// Ends everything. Whoever waits for a model hears that it will not come.
@@ -208,10 +212,17 @@ impl House {
         (answer, keeper.ask(Ask { reply }))
     }
 
+    /// Returns the models of an engine elsewhere. What they hold is not of this machine.
+    fn listed_elsewhere(&self) -> Vec<Resident> {
+        let Kind::Elsewhere { models, .. } = &self.kind else { return Vec::new() };
+        let models = models.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        models.into_iter().map(|model| Resident { model, memory_mib: None }).collect()
+    }
+
     fn keepers(&self) -> Option<MutexGuard<'_, HashMap<(String, Mode), Keeper>>> {
         match &self.kind {
             Kind::Here { keepers, .. } => Some(keepers.lock().unwrap_or_else(PoisonError::into_inner)),
-            Kind::Elsewhere(_) => None,
+            Kind::Elsewhere { .. } => None,
         }
     }
 }

@@ -13,11 +13,7 @@ use models::{
 };
 use tracing::info;
 
-use crate::{
-    house::Mode,
-    llama::Launch,
-    trouble::refusal,
-};
+use crate::{house::Mode, llama::Launch, trouble::refusal};
 
 /// How many tokens llama-server reads in one step.
 const STEP_TOKENS: u64 = 512;

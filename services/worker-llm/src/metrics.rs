@@ -50,7 +50,10 @@ impl Metrics {
                 &seconds,
             )?,
             tokens: registered(IntCounterVec::new(
-                Opts::new("atelier_text_tokens_total", "Tokens that were read (in), known before (cached) and written (out)."),
+                Opts::new(
+                    "atelier_text_tokens_total",
+                    "Tokens that were read (in), known before (cached) and written (out).",
+                ),
                 &["direction"],
             )?)?,
             tokens_per_second: histogram(
@@ -58,7 +61,10 @@ impl Metrics {
                 "How fast the answers of single jobs were written.",
                 &[1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0],
             )?,
-            slots_busy: registered(IntGauge::new("atelier_text_slots_busy", "Text jobs that run or wait for their model.")?)?,
+            slots_busy: registered(IntGauge::new(
+                "atelier_text_slots_busy",
+                "Text jobs that run or wait for their model.",
+            )?)?,
             load_seconds: histogram(
                 "atelier_text_load_seconds",
                 "How long bringing a text model into memory took.",

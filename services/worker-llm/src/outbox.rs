@@ -165,8 +165,7 @@ mod tests {
             add(&mut gathered, event);
         }
         let both = TextEvent::Delta(Delta { reasoning: "hm".to_owned(), text: "a".to_owned(), ..Delta::default() });
-        let ended =
-            TextEvent::Delta(Delta { text: "c".to_owned(), finish: Some(Finish::Stop), ..Delta::default() });
+        let ended = TextEvent::Delta(Delta { text: "c".to_owned(), finish: Some(Finish::Stop), ..Delta::default() });
         assert_eq!(gathered, [both, thought, other, ended, words("d")]);
     }
 }

@@ -6,7 +6,7 @@ use contract::{
     job::{Failure, FailureCode},
     text::{TextAnswer, TextEvent, TextJob, TextRequest, reply::Delta},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use worker::Parts;
 
 use crate::{
@@ -87,13 +87,20 @@ async fn ask(
     match plan {
         Plan::Stream { calls, echo, top } => stream(calls, echo, top, desk, stall, events).await,
         Plan::Vectors { call, count, dimensions } => {
-            let vectors: whole::Vectors = endpoint.ask(call.path, &call.body).await?;
+            let vectors: whole::Vectors = within(stall, endpoint.ask(call.path, &call.body)).await?;
             vectors.answer(count, dimensions)
         }
-        Plan::Tokens(call) => endpoint.ask::<whole::Tokens>(call.path, &call.body).await?.answer(),
-        Plan::Detokenized(call) => Ok(endpoint.ask::<whole::Content>(call.path, &call.body).await?.into()),
-        Plan::Prompt(call) => Ok(endpoint.ask::<whole::Prompt>(call.path, &call.body).await?.into()),
+        Plan::Tokens(call) => within(stall, endpoint.ask::<whole::Tokens>(call.path, &call.body)).await?.answer(),
+        Plan::Detokenized(call) => {
+            Ok(within(stall, endpoint.ask::<whole::Content>(call.path, &call.body)).await?.into())
+        }
+        Plan::Prompt(call) => Ok(within(stall, endpoint.ask::<whole::Prompt>(call.path, &call.body)).await?.into()),
     }
+}
+
+/// Gives an engine so long to answer.
+async fn within<T>(limit: Duration, answer: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    timeout(limit, answer).await.unwrap_or(Err(Trouble::Silent))
 }
 
 /// Asks for answers that come piece by piece.
@@ -109,7 +116,7 @@ async fn stream(
     let mut first_choice = 0;
     for call in calls {
         totals.expect(call.answers);
-        let answer = desk.endpoint.begin(call.path, &call.body).await?;
+        let answer = within(stall, desk.endpoint.begin(call.path, &call.body)).await?;
         if !echo.is_empty() {
             for choice in first_choice..first_choice + call.answers {
                 let text = echo.clone();

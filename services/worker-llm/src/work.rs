@@ -27,12 +27,7 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(3);
 /// Takes jobs and answers them until `stop` fires; those that run then may finish for a while.
 ///
 /// Waits for Valkey and for the API where they are missing. Returns an error only for what waiting cannot mend.
-pub async fn run(
-    house: House,
-    engine: EngineDescription,
-    parts: Parts,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
+pub async fn run(house: House, engine: EngineDescription, parts: Parts, stop: CancellationToken) -> anyhow::Result<()> {
     let settings = &parts.settings;
     let name = settings.name.clone();
     metrics::begin();
@@ -60,8 +55,7 @@ pub async fn run(
     };
     let (presence, seen) = watch::channel(presence_of(&house, &crowd));
     let beat = settings.lease / 5;
-    let announcing =
-        tokio::spawn(worker::announce(parts.queue.clone(), announcement, beat, seen, stop.clone()));
+    let announcing = tokio::spawn(worker::announce(parts.queue.clone(), announcement, beat, seen, stop.clone()));
     let watching = tokio::spawn(watch_over(Arc::clone(&house), Arc::clone(&crowd), presence));
     info!(worker.name = name, "worker {name} waits for requests for text");
 

@@ -23,7 +23,6 @@ mod estimate;
 mod exhaustion;
 mod frames;
 mod ladder;
-mod memory;
 mod meter;
 mod order;
 mod peak;
@@ -47,14 +46,13 @@ use queue::{
     memory::{Device, Ledger},
 };
 use tracing::warn;
-use worker::{Engine, EngineDescription, EngineError, Order, Picture, Run};
+use worker::{Budget, Engine, EngineDescription, EngineError, Order, Picture, Run};
 
 use self::{
     coming::{Coming, Setback},
     estimate::Parts,
     exhaustion::{Kills, is_out_of_memory},
     ladder::Ladder,
-    memory::{Budget, found},
     plan::{Circumstances, Lessons, Plan},
     residents::{Resident, Residents, Source},
     session::{Load, Session, Trouble},
@@ -107,7 +105,8 @@ impl Settings {
     fn child(&self) -> Program {
         // A trace would be made by a debugger, which takes seconds; the reason of an abort comes in a line of its own.
         let program = Program::new(&self.program).env("GGML_NO_BACKTRACE", "1");
-        process::device::variables(&self.device).into_iter().fold(program, |program, (name, value)| program.env(name, value))
+        let variables = process::device::variables(&self.device).into_iter();
+        variables.fold(program, |program, (name, value)| program.env(name, value))
     }
 }
 
@@ -121,7 +120,7 @@ impl SdEngine {
         let name = worker::device_name(&settings.device, &description.device);
         let budget = match settings.memory_mib {
             // The driver counts all cards, and not only those that the child may see.
-            0 => found::budget(name.split_once(':').map_or(name.as_str(), |(_host, device)| device)).await,
+            0 => Budget::find(name.split_once(':').map_or(name.as_str(), |(_host, device)| device)).await,
             mib => Budget::set(mib),
         };
         let device = Device { name, total_mib: budget.whole_mib, comfortable_mib: budget.comfortable_mib };

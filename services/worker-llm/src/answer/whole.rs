@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use crate::trouble::Trouble;
 
+/// What fits into the frame of an answer, at up to 13 letters for each number.
+const MOST_NUMBERS: usize = queue::text::MAX_FRAME_BYTES / 16;
+
 /// Vectors, as OpenAI writes them.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Vectors {
@@ -60,6 +63,13 @@ impl Vectors {
                 "ask for fewer dimensions",
             ));
         }
+        let numbers = self.data.iter().map(|vector| vector.embedding.len().min(keep)).sum::<usize>();
+        if numbers > MOST_NUMBERS {
+            return Err(Trouble::refused(
+                format!("{count} vectors have {numbers} numbers, and one answer has room for {MOST_NUMBERS}"),
+                "ask for fewer at once",
+            ));
+        }
         let vectors = self.data.into_iter().map(|vector| shortened(vector.embedding, keep)).collect();
         let prompt_tokens = self.usage.map_or(0, |usage| usage.prompt_tokens);
         Ok(TextAnswer::Embeddings { vectors, usage: Usage { prompt_tokens, ..Usage::default() } })
@@ -108,7 +118,8 @@ mod tests {
 
     #[test]
     fn vectors_come_in_the_order_of_their_inputs_and_keep_their_length_when_they_are_cut() {
-        let json = r#"{"data":[{"index":1,"embedding":[0,1,0]},{"index":0,"embedding":[3,4,5]}],"usage":{"prompt_tokens":9}}"#;
+        let json =
+            r#"{"data":[{"index":1,"embedding":[0,1,0]},{"index":0,"embedding":[3,4,5]}],"usage":{"prompt_tokens":9}}"#;
         let read = || serde_json::from_str::<Vectors>(json).unwrap();
         let Ok(TextAnswer::Embeddings { vectors, usage }) = read().answer(2, Some(2)) else { unreachable!() };
         assert_eq!((vectors[0].as_slice(), vectors[1].as_slice()), ([0.6, 0.8].as_slice(), [0.0, 1.0].as_slice()));

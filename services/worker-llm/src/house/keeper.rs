@@ -224,7 +224,8 @@ impl Life {
                     self.note_death(&message);
                     deaths_now += 1;
                     if deaths_now >= DEATHS_UNTIL_GIVEN_UP {
-                        let message = format!("the model {} did not come up in {deaths_now} tries: {message}", self.model);
+                        let message =
+                            format!("the model {} did not come up in {deaths_now} tries: {message}", self.model);
                         return Ok(Err(crash(message, Some("look at the log of the text worker"))));
                     }
                 }
@@ -259,7 +260,7 @@ impl Life {
                 biased;
                 () = self.stop.cancelled() => return Err(Stopped),
                 reserved = &mut reserving => return Ok(Some(reserved)),
-                ask = self.asks.recv() => self.waiting.extend(ask),
+                Some(ask) = self.asks.recv() => self.waiting.push(ask),
                 () = first_gone => {}
             }
             self.waiting.retain(|ask| !ask.reply.is_closed());
@@ -270,18 +271,12 @@ impl Life {
     }
 
     /// Makes the desk of a model that has come up.
-    async fn settle(
-        &mut self,
-        server: Server,
-        holding: Holding,
-        launch: &Launch,
-        found: &Found,
-        mib: u64,
-    ) -> Arrived {
+    async fn settle(&mut self, server: Server, holding: Holding, launch: &Launch, found: &Found, mib: u64) -> Arrived {
         self.load = server.load;
         holding.loaded_in(server.load);
         let held_mib = self.measure(&server).await;
-        holding.idle(held_mib.unwrap_or(mib));
+        // What it computes in is taken only when it computes: until then what was reserved counts.
+        holding.idle(held_mib.unwrap_or_default().max(mib));
         let mut desk = Desk::new(server.endpoint.clone(), &self.model, launch.slots);
         desk.system_prompt.clone_from(&found.system_prompt);
         desk.only_vectors = launch.pooling.is_some();
@@ -311,12 +306,15 @@ impl Life {
         let Arrived { server, holding, desk } = arrived;
         let mut gate = desk.watch();
         let (name, memory) = (self.ledger_name(), self.settings.memory.clone());
-        let mut was_busy = false;
+        let (mut was_busy, mut most_mib) = (false, None);
         let leave = loop {
             let is_busy = gate.borrow_and_update().inside > 0;
             match (was_busy, is_busy) {
                 (false, true) => holding.busy(),
-                (true, false) => holding.idle(self.look_again(&server).unwrap_or_else(|| holding.mib())),
+                (true, false) => {
+                    most_mib = most_mib.max(self.look_again(&server));
+                    holding.idle(most_mib.unwrap_or_else(|| holding.mib()));
+                }
                 _ => {}
             }
             was_busy = is_busy;

@@ -7,12 +7,10 @@ use process::{Child, Exit, Program};
 use serde::Deserialize;
 use tempfile::TempDir;
 use tokio::{io::copy, time::sleep};
+use tracing::warn;
 
 use super::{Launch, Settings, epitaph};
-use crate::{
-    endpoint::Endpoint,
-    trouble::Trouble,
-};
+use crate::{endpoint::Endpoint, trouble::Trouble};
 
 /// A large model on a slow disk takes long; more than this no model takes.
 const LOAD_LIMIT: Duration = Duration::from_secs(1800);
@@ -149,10 +147,10 @@ impl Server {
             let (wanted, found) = (launch.slots, properties.total_slots);
             return Err(Stillborn::Refused(format!("llama-server has {found} slots in place of {wanted}")));
         }
-        // It rounds up to whole blocks.
+        // It rounds up to whole blocks, and down to what the model knows.
         if self.context() < launch.context {
             let (wanted, found) = (launch.context, self.context());
-            return Err(Stillborn::Refused(format!("it came up for {found} tokens in place of {wanted}")));
+            warn!("{} came up for {found} tokens in place of {wanted}", launch.model.display());
         }
         Ok(())
     }

@@ -65,7 +65,8 @@ fn of_message(message: &Message, pictures: &Pictures, terms: Terms<'_>) -> Resul
         }
         Message::Assistant { text, reasoning, tool_calls } => {
             let is_silent = text.is_empty() && !tool_calls.is_empty();
-            let mut said = json!({ "role": "assistant", "content": if is_silent { Value::Null } else { text.clone().into() } });
+            let mut said =
+                json!({ "role": "assistant", "content": if is_silent { Value::Null } else { text.clone().into() } });
             if let Some(reasoning) = reasoning.as_ref().filter(|_| terms.dialect == Dialect::Llama) {
                 said["reasoning_content"] = reasoning.clone().into();
             }
@@ -201,7 +202,8 @@ mod tests {
 
     #[test]
     fn whoever_must_call_one_thing_is_shown_that_one_only() {
-        let tools = json!({ "tools": [{ "name": "a" }, { "name": "b" }], "tool_choice": { "type": "named", "name": "b" } });
+        let tools =
+            json!({ "tools": [{ "name": "a" }, { "name": "b" }], "tool_choice": { "type": "named", "name": "b" } });
         let body = &bodies(with(tools.clone()), LLAMA)[0];
         assert_eq!(body["tools"], json!([{ "type": "function", "function": { "name": "b" } }]));
         assert_eq!(body["tool_choice"], "required");
@@ -230,7 +232,8 @@ mod tests {
 
     #[test]
     fn what_an_engine_elsewhere_does_not_know_it_is_not_told() {
-        let sampling = json!({ "sampling": { "top_k": 4, "min_p": 0.1, "temperature": 0.5, "logit_bias": { "7": -100.0 } } });
+        let sampling =
+            json!({ "sampling": { "top_k": 4, "min_p": 0.1, "temperature": 0.5, "logit_bias": { "7": -100.0 } } });
         let body = &bodies(with(sampling.clone()), OPENAI)[0];
         assert_eq!((body.get("top_k"), &body["temperature"]), (None, &json!(0.5)));
         assert_eq!(body["logit_bias"], json!({ "7": -100.0 }));
@@ -243,13 +246,14 @@ mod tests {
 
     #[test]
     fn values_out_of_range_and_pictures_that_are_not_there_are_refused() {
-        for sampling in [json!({ "temperature": 2.5 }), json!({ "top_p": -0.1 }), json!({ "logit_bias": { "1": 101.0 } })] {
+        for sampling in
+            [json!({ "temperature": 2.5 }), json!({ "top_p": -0.1 }), json!({ "logit_bias": { "1": 101.0 } })]
+        {
             let chat: Chat = serde_json::from_value(with(json!({ "sampling": sampling }))).unwrap();
             assert!(plan(&chat, &Pictures::default(), LLAMA).is_err(), "{chat:?}");
         }
         let part = json!({ "type": "image", "asset": AssetId::new() });
-        let chat: Chat =
-            serde_json::from_value(json!({ "messages": [{ "role": "user", "parts": [part] }] })).unwrap();
+        let chat: Chat = serde_json::from_value(json!({ "messages": [{ "role": "user", "parts": [part] }] })).unwrap();
         assert!(plan(&chat, &Pictures::default(), LLAMA).is_err());
     }
 }

@@ -33,10 +33,15 @@ pub(super) fn add(body: &mut Map<String, Value>, sampling: &TextSampling, terms:
     set("seed", sampling.seed.map(Value::from));
     if !sampling.logit_bias.is_empty() {
         let biases = sampling.logit_bias.iter();
-        set("logit_bias", Some(match terms.dialect {
-            Dialect::Llama => biases.map(|(token, bias)| json!([token, bias])).collect::<Vec<_>>().into(),
-            Dialect::OpenAi => Value::Object(biases.map(|(token, bias)| (token.to_string(), json!(bias))).collect()),
-        }));
+        set(
+            "logit_bias",
+            Some(match terms.dialect {
+                Dialect::Llama => biases.map(|(token, bias)| json!([token, bias])).collect::<Vec<_>>().into(),
+                Dialect::OpenAi => {
+                    Value::Object(biases.map(|(token, bias)| (token.to_string(), json!(bias))).collect())
+                }
+            }),
+        );
     }
     if terms.dialect == Dialect::OpenAi {
         return Ok(());
@@ -53,7 +58,11 @@ pub(super) fn add(body: &mut Map<String, Value>, sampling: &TextSampling, terms:
 }
 
 /// Adds the form of an answer to a conversation.
-pub(super) fn add_format(body: &mut Map<String, Value>, format: &AnswerFormat, terms: Terms<'_>) -> Result<(), Trouble> {
+pub(super) fn add_format(
+    body: &mut Map<String, Value>,
+    format: &AnswerFormat,
+    terms: Terms<'_>,
+) -> Result<(), Trouble> {
     let wanted = match format {
         AnswerFormat::Text => return Ok(()),
         AnswerFormat::JsonObject => json!({ "type": "json_object" }),

@@ -116,13 +116,7 @@ async fn attempt(
 }
 
 /// Answers, and sends the answer on its way meanwhile.
-async fn pursue(
-    lease: &Lease<TextJob>,
-    house: &House,
-    parts: &Parts,
-    outbox: &mut Outbox,
-    began: Instant,
-) -> Course {
+async fn pursue(lease: &Lease<TextJob>, house: &House, parts: &Parts, outbox: &mut Outbox, began: Instant) -> Course {
     let (events, gathered) = mpsc::channel(EVENTS_WAITING);
     let mut is_first = true;
     let sending = outbox.run(gathered, |frame| {

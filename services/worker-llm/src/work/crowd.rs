@@ -40,7 +40,9 @@ impl Crowd {
         if jobs.iter().map(|(_, count)| count).sum::<usize>() >= MOST {
             return None;
         }
-        Some(jobs.into_iter().filter(|(model, count)| *count >= slots(model) as usize).map(|(model, _)| model).collect())
+        Some(
+            jobs.into_iter().filter(|(model, count)| *count >= slots(model) as usize).map(|(model, _)| model).collect(),
+        )
     }
 
     /// Returns one of the jobs, for people.

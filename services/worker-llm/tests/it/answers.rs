@@ -56,7 +56,8 @@ async fn a_tool_is_called_and_its_answer_is_answered() {
         again["tool_choice"] = json!({ "type": "auto" });
         let id = calls[0].id.clone().unwrap();
         let messages = again["messages"].as_array_mut().unwrap();
-        messages.push(json!({ "role": "assistant", "tool_calls": [{ "id": id, "name": "look", "arguments": arguments }] }));
+        messages
+            .push(json!({ "role": "assistant", "tool_calls": [{ "id": id, "name": "look", "arguments": arguments }] }));
         messages.push(json!({ "role": "tool", "call_id": id, "text": "a quiet lake" }));
         let answered = salon.hear("smoke", again).await;
         assert!(!answered.words().is_empty(), "{:?}", answered.events);
@@ -117,7 +118,10 @@ async fn the_probabilities_of_tokens_are_told_as_far_as_they_were_asked_for() {
 async fn a_text_goes_on_behind_its_own_words() {
     let mut salon = Salon::open(&[]).await;
     let answer = salon
-        .hear("smoke", json!({ "kind": "completion", "prompt": "The red", "echo": true, "sampling": { "max_tokens": 8 } }))
+        .hear(
+            "smoke",
+            json!({ "kind": "completion", "prompt": "The red", "echo": true, "sampling": { "max_tokens": 8 } }),
+        )
         .await;
     assert!(answer.words().starts_with("The red"), "{}", answer.words());
     assert!(answer.words().len() > "The red".len());

@@ -12,7 +12,18 @@ use crate::salon::{Salon, chat, program};
 fn start_server(model: &std::path::Path) -> (Child, String) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let child = Command::new(program())
-        .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--threads", "1", "--parallel", "2", "--ctx-size", "4096"])
+        .args([
+            "--host",
+            "127.0.0.1",
+            "--port",
+            &port.to_string(),
+            "--threads",
+            "1",
+            "--parallel",
+            "2",
+            "--ctx-size",
+            "4096",
+        ])
         .arg("--model")
         .arg(model)
         .env("LLAMA_API_KEY", "hunter2")

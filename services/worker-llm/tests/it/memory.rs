@@ -32,7 +32,7 @@ async fn a_model_that_works_stays_however_long_that_takes() {
 async fn two_models_that_do_not_fit_together_take_turns_and_say_why_they_wait() {
     let folder = tempfile::tempdir().unwrap();
     testkit::tiny_models::write_llm(&folder.path().join("models")).unwrap();
-    let mut salon = Salon::open_in(folder, &[("ATELIER_MEMORY_MIB", "150")]).await;
+    let mut salon = Salon::open_in(folder, &[("ATELIER_MEMORY_MIB", "100")]).await;
     for name in ["one", "two"] {
         salon.add_model(name, &json!({ "context": 4096, "parallel": 1, "mmproj": "" }));
     }

@@ -171,7 +171,8 @@ impl Salon {
         assert_eq!(numbers, (0..frames.len() as u64).collect::<Vec<_>>(), "frames are missing, or not in order");
         let count = frames.len();
         let events: Vec<_> = frames.into_iter().flat_map(|frame| frame.events).collect();
-        let ends = events.iter().filter(|event| matches!(event, TextEvent::End { .. } | TextEvent::Failed { .. })).count();
+        let ends =
+            events.iter().filter(|event| matches!(event, TextEvent::End { .. } | TextEvent::Failed { .. })).count();
         assert_eq!(ends, 1, "{events:?}");
         Answer { events, frames: count }
     }
@@ -314,7 +315,8 @@ pub(crate) fn long_chat() -> Value {
 /// Returns the llama-servers whose model lies in a folder.
 pub(crate) fn servers_of(folder: &Path) -> Vec<u32> {
     let folder = folder.to_str().unwrap();
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let processes =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
     let is_server = |id: &u32| {
         let command = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
         let command = String::from_utf8_lossy(&command).into_owned();

@@ -73,10 +73,8 @@ async fn a_worker_that_waits_takes_little_memory_and_says_what_it_holds() {
     assert!(worker.residents[0].memory_mib > Some(0), "{worker:?}");
     assert!(worker.engine.contains("llama.cpp"), "{worker:?}");
     let status = fs::read_to_string(format!("/proc/{}/status", salon.worker.id().unwrap())).unwrap();
-    let kib: u64 = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
-        .unwrap();
+    let kib: u64 =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok()).unwrap();
     println!("the worker takes {kib} KiB");
     assert!(kib < 40 << 10, "{kib} KiB");
 }
