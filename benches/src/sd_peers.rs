@@ -4,24 +4,27 @@
 
 use std::{
     ffi::OsString,
-    fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
+use testkit::pypi::SourceRelease;
 use tokio::process::Command;
 
 use crate::peers;
 
-const PACKAGE: &str = "stable-diffusion-cpp-python==0.4.7";
-/// What its build system wants to be there before it looks at the sources.
-const BUILD_PACKAGE: &str = "scikit-build-core";
-/// Named by the version of this recipe and of the package.
+const SOURCES: SourceRelease = SourceRelease {
+    package: "stable-diffusion-cpp-python",
+    version: "0.4.7",
+    sha256: "998d1957260dd5ae4e18a8acc0c14b0a8757aaa9f96515197b6d5bbf46df9282",
+    part: "vendor/stable-diffusion.cpp",
+};
+/// The version of this recipe, which names the folder together with the release.
 const RECIPE: &str = "2";
 
 /// Builds the programs, unless this version is there already, and returns their folder.
 pub(crate) async fn install() -> anyhow::Result<PathBuf> {
-    let folder = peers::folder("sd", &[PACKAGE, RECIPE])?;
+    let folder = peers::folder("sd", &[&format!("{}=={}", SOURCES.package, SOURCES.version), RECIPE])?;
     let programs = folder.join("build/bin");
     if !programs.join("sd-server").is_file() || !programs.join("sd-cli").is_file() {
         build(&folder)
@@ -44,36 +47,18 @@ pub(crate) fn tiny_model(models: &Path) -> Vec<OsString> {
 }
 
 async fn build(folder: &Path) -> anyhow::Result<()> {
-    let python = folder.join("python");
-    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-    let run = async |program: &Path, arguments: &[&str]| {
-        peers::run(Command::new(program).args(arguments).current_dir(folder)).await
-    };
-    run(Path::new("python3"), &["-m", "venv", "python"]).await?;
-    let pip = python.join("bin/pip");
-    run(&pip, &["install", "--quiet", BUILD_PACKAGE]).await?;
-    let download = ["download", "--quiet", "--no-binary", ":all:", "--no-deps", "--no-build-isolation", PACKAGE];
-    run(&pip, &download).await?;
-    let archive = fs::read_dir(folder)?
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|ending| ending == "gz"))
-        .context("pip downloaded nothing")?;
-    fs::create_dir_all(folder.join("sources"))?;
-    let archive = archive.to_string_lossy().into_owned();
-    run(Path::new("tar"), &["-xzf", &archive, "-C", "sources", "--strip-components=1"]).await?;
-    run(
-        Path::new("cmake"),
-        &[
-            "-S",
-            "sources/vendor/stable-diffusion.cpp",
-            "-B",
-            "build",
-            "-DCMAKE_BUILD_TYPE=Release",
-            "-DGGML_NATIVE=OFF",
-            "-DSD_SERVER_BUILD_FRONTEND=OFF",
-        ],
-    )
+    let below = folder.to_owned();
+    tokio::task::spawn_blocking(move || SOURCES.unpack_into(&below)).await.context("fetching the sources")??;
+    let run = async |arguments: &[&str]| peers::run(Command::new("cmake").args(arguments).current_dir(folder)).await;
+    run(&[
+        "-S",
+        "sources",
+        "-B",
+        "build",
+        "-DCMAKE_BUILD_TYPE=Release",
+        "-DGGML_NATIVE=OFF",
+        "-DSD_SERVER_BUILD_FRONTEND=OFF",
+    ])
     .await?;
-    run(Path::new("cmake"), &["--build", "build", "--parallel", "--target", "sd-cli", "sd-server"]).await
+    run(&["--build", "build", "--parallel", "--target", "sd-cli", "sd-server"]).await
 }

@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         Command::CheckLayers => layers::check(),
         Command::CheckDependencies => dependencies::check(),
         Command::Tidy => tidy::check(),
-        Command::Engines => engines::sd_engine().map(|path| println!("{}", path.display())),
+        Command::Engines => engines::build_all(),
         Command::Mutants => mutants::run(),
         Command::Faults(arguments) => workspace::faults(&arguments),
         Command::Bench(arguments) => workspace::bench(&arguments),

@@ -63,6 +63,7 @@ pub(crate) fn start(options: Options, signals: &Signals) -> anyhow::Result<Runni
         heading("building the engine (once; some minutes)");
         settings.push(("ATELIER_SD_ENGINE", engines::sd_engine()?.into()));
         has_only_smoke_model = smoke_model::write_if_there_is_no_other(&models_dir(&data_dir))?;
+        smoke_model::write_text_if_there_is_no_other(&models_dir(&data_dir))?;
     }
 
     heading("starting Valkey, the API and a worker");

@@ -4,6 +4,7 @@ mod family;
 mod foreign;
 mod ggml_type;
 mod gguf;
+mod language;
 mod names;
 mod safetensors;
 mod source;
@@ -15,6 +16,8 @@ use std::{
 };
 
 use contract::model::{Family, ModelFormat};
+
+pub use self::language::{Eye, Language, PerLayer, Pooling, Split};
 
 use self::source::Source;
 
@@ -38,6 +41,8 @@ pub struct Header {
     pub family: Family,
     /// Whether it has tensors of a LoRA or its kin.
     pub is_lora: bool,
+    /// What it says about itself if it is a language model in GGUF, a part of one, or the eye of one.
+    pub language: Option<Box<Language>>,
 }
 
 /// Why a model file is refused.

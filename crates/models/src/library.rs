@@ -2,6 +2,7 @@
 
 mod add_ons;
 mod files;
+pub mod llm;
 mod memory;
 mod nearest;
 mod scan;
@@ -20,7 +21,13 @@ use contract::{
 
 pub use add_ons::AddOnFile;
 
-use self::{add_ons::AddOns, files::Problem, memory::Memory, scan::Found};
+use self::{
+    add_ons::AddOns,
+    files::Problem,
+    llm::{ListedLlm, LlmModel, Llms},
+    memory::Memory,
+    scan::Found,
+};
 
 /// No id in a job may be longer.
 const LONGEST_ID_CHARACTERS: usize = 200;
@@ -72,6 +79,7 @@ pub struct Library {
     loras: Arc<AddOns>,
     upscalers: Arc<AddOns>,
     embeddings: Arc<AddOns>,
+    llms: Arc<Llms>,
 }
 
 impl Library {
@@ -84,6 +92,7 @@ impl Library {
             loras: Arc::new(AddOns::loras(&models_dir)),
             upscalers: Arc::new(AddOns::upscalers(&models_dir)),
             embeddings: Arc::new(AddOns::embeddings(&models_dir)),
+            llms: Arc::new(Llms::new(&models_dir)),
             models_dir: Arc::new(models_dir),
             memory: Arc::default(),
         }
@@ -102,6 +111,7 @@ impl Library {
     pub fn resolve(&self, id: &str) -> Result<ModelFiles, Error> {
         self.check(id).map(|checked| checked.files)
     }
+
     /// Returns what a model is built like, if it can be used.
     pub fn load_family(&self, id: &str) -> Result<Family, Error> {
         self.check(id).map(|checked| checked.family)
@@ -135,6 +145,16 @@ impl Library {
     /// Returns the checked files of all embeddings that can be used, by id.
     pub fn embeddings(&self) -> Result<Vec<AddOnFile>, Error> {
         self.embeddings.usable()
+    }
+
+    /// Returns every language model, by id. Those that cannot be used say why, and what to do about it.
+    pub fn list_llms(&self) -> Result<Vec<ListedLlm>, Error> {
+        self.llms.list()
+    }
+
+    /// Returns a language model, its files checked.
+    pub fn resolve_llm(&self, id: &str) -> Result<LlmModel, Error> {
+        self.llms.resolve(id)
     }
 
     fn check(&self, id: &str) -> Result<files::Checked, Error> {

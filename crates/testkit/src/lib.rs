@@ -1,6 +1,7 @@
-//! For tests only: own Valkey, own PostgreSQL, tiny models.
+//! For tests and the tool box only: own Valkey, own PostgreSQL, tiny models, sources from PyPI.
 
 pub mod postgres;
+pub mod pypi;
 pub mod spawner;
 pub mod tiny_models;
 pub mod valkey;

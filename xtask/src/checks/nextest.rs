@@ -13,8 +13,8 @@ use crate::program;
 /// Names the server that the tests of the queue start; `crates/testkit` reads it.
 const SERVER_VARIABLE: &str = "ATELIER_TEST_VALKEY_BIN";
 
-/// The tests of worker-sd drive the real engine, and so do those of the whole system in the module of that name.
-const WITHOUT_ENGINE: &str = "not test(sd_engine) and not binary_id(worker-sd::it)";
+/// The tests of worker-sd drive the real engine, and so do those in modules of an engine's name.
+const WITHOUT_ENGINE: &str = "not test(sd_engine) and not test(llama_server) and not binary_id(worker-sd::it)";
 
 /// Which tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -41,7 +41,7 @@ pub(crate) fn install(missing: &[Need]) -> anyhow::Result<()> {
     let known_before = known_services();
     let quiet = KeepQuiet::begin()?;
     apt_get(&["update", "-q"])?;
-    let mut packages: Vec<_> = missing.iter().map(|need| need.package).collect();
+    let mut packages: Vec<_> = missing.iter().flat_map(|need| need.package.split(' ')).collect();
     let wants_valkey = packages.contains(&needs::VALKEY);
     packages.retain(|package| *package != needs::VALKEY);
     if wants_valkey {

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::program;
+use crate::{engines::Feature, program};
 
 /// What the machine is to be good for. The later purpose includes the earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +23,7 @@ pub(crate) struct Need {
     pub why: &'static str,
     pub purpose: Purpose,
     pub is_there: fn() -> bool,
-    /// The package of Debian and Ubuntu; of the queue server, the first of several that would do.
+    /// The packages of Debian and Ubuntu, with blanks between them; of the queue server, the first of several that would do.
     pub package: &'static str,
     /// What to do on other systems.
     pub by_hand: &'static str,
@@ -53,7 +53,7 @@ pub(crate) fn all() -> impl Iterator<Item = Need> {
         },
         Need {
             name: "C++ compiler",
-            why: "builds stable-diffusion.cpp",
+            why: "builds stable-diffusion.cpp and llama.cpp",
             purpose: Purpose::Run,
             is_there: || program::find("c++").is_some() && program::find("make").is_some(),
             package: "build-essential",
@@ -61,7 +61,7 @@ pub(crate) fn all() -> impl Iterator<Item = Need> {
         },
         Need {
             name: "cmake",
-            why: "builds stable-diffusion.cpp",
+            why: "builds stable-diffusion.cpp and llama.cpp",
             purpose: Purpose::Run,
             is_there: || program::find("cmake").is_some(),
             package: "cmake",
@@ -74,6 +74,14 @@ pub(crate) fn all() -> impl Iterator<Item = Need> {
             is_there: has_libclang,
             package: "libclang-dev",
             by_hand: "install libclang with its headers, and set LIBCLANG_PATH if it is in an unusual place",
+        },
+        Need {
+            name: "python3-venv",
+            why: "fetches the sources of llama.cpp; holds schemathesis, which tries the API against its own document",
+            purpose: Purpose::Run,
+            is_there: || program::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
+            package: "python3-venv",
+            by_hand: "install Python 3.10 or newer with the modules venv and ensurepip",
         },
         Need {
             name: "Redis",
@@ -91,16 +99,33 @@ pub(crate) fn all() -> impl Iterator<Item = Need> {
             package: "postgresql",
             by_hand: "install PostgreSQL 15 or newer; no server needs to run",
         },
-        Need {
-            name: "python3-venv",
-            why: "holds schemathesis, which tries the API against its own document",
-            purpose: Purpose::Test,
-            is_there: || program::succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"])),
-            package: "python3-venv",
-            by_hand: "install Python 3.10 or newer with the modules venv and ensurepip",
-        },
     ]
     .into_iter()
+    .chain(Feature::known_ones_chosen().into_iter().filter_map(for_feature))
+}
+
+/// Returns what building the engines for this takes beside all that; nothing on a Mac, which has it.
+fn for_feature(feature: Feature) -> Option<Need> {
+    let purpose = Purpose::Run;
+    match feature {
+        Feature::Cuda => Some(Need {
+            name: "CUDA compiler",
+            why: "builds the engines for cards of NVIDIA, as ATELIER_ENGINE_FEATURES asks",
+            purpose,
+            is_there: || Feature::Cuda.can_be_built(),
+            package: "nvidia-cuda-toolkit",
+            by_hand: "install the CUDA toolkit, and put nvcc into PATH or its path into CUDACXX",
+        }),
+        Feature::Vulkan => Some(Need {
+            name: "Vulkan",
+            why: "builds the engines for Vulkan, as ATELIER_ENGINE_FEATURES asks",
+            purpose,
+            is_there: || Feature::Vulkan.can_be_built(),
+            package: "libvulkan-dev glslc spirv-headers",
+            by_hand: "install the headers of Vulkan, glslc and SPIRV-Headers",
+        }),
+        Feature::Metal => None,
+    }
 }
 
 /// The package that the queue server comes in by preference.

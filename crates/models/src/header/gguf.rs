@@ -9,6 +9,7 @@ use super::{
     Error, Header,
     family::{self, Marks},
     ggml_type,
+    language::{Language, Value},
     names::{LONGEST_NAME_BYTES, Names},
     source::Source,
 };
@@ -20,8 +21,8 @@ const MOST_DIMENSIONS: u32 = 5;
 const LONGEST_DIMENSION: u64 = 1 << 40;
 const USUAL_ALIGNMENT: u64 = 32;
 const LARGEST_ALIGNMENT: u64 = 1 << 20;
-const STRING: u32 = 8;
-const ARRAY: u32 = 9;
+pub(super) const STRING: u32 = 8;
+pub(super) const ARRAY: u32 = 9;
 const U32: u32 = 4;
 
 /// What the metadata says that matters here.
@@ -29,6 +30,7 @@ struct Metadata {
     architecture: Option<String>,
     alignment: u64,
     is_language_model: bool,
+    language: Language,
 }
 
 pub(super) fn read(mut source: Source<impl Read>) -> Result<Header, Error> {
@@ -38,11 +40,15 @@ pub(super) fn read(mut source: Source<impl Read>) -> Result<Header, Error> {
         return Err(source.broken(format!("it is of version {version}; 2 and 3 can be read")));
     }
     let (tensors, entries) = (source.u64()?, source.u64()?);
-    if tensors == 0 || !Names::can_be(tensors) || !Names::can_be(entries) {
+    if !Names::can_be(tensors) || !Names::can_be(entries) {
         return Err(source.broken(format!("{tensors} tensors and {entries} entries of metadata make no sense")));
     }
-    let metadata = read_metadata(&mut source, entries)?;
-    let (data_bytes, marks) = read_tensors(&mut source, tensors, metadata.alignment)?;
+    let mut metadata = read_metadata(&mut source, entries)?;
+    // Of a language model in several files the first may have words only.
+    if tensors == 0 && !(metadata.is_language_model && metadata.language.begins_several_files()) {
+        return Err(source.broken(format!("{tensors} tensors and {entries} entries of metadata make no sense")));
+    }
+    let (data_bytes, marks) = read_tensors(&mut source, tensors, &mut metadata)?;
     let data_start = source.read_bytes().next_multiple_of(metadata.alignment);
     let expected_bytes = data_start.saturating_add(data_bytes);
     if expected_bytes > source.size_bytes() {
@@ -57,13 +63,19 @@ pub(super) fn read(mut source: Source<impl Read>) -> Result<Header, Error> {
             (family, _) => family,
         },
         is_lora: marks.is_lora(),
+        language: metadata.language.of_architecture(metadata.architecture.as_deref(), metadata.is_language_model),
         architecture: metadata.architecture,
         is_language_model: metadata.is_language_model,
     })
 }
 
 fn read_metadata(source: &mut Source<impl Read>, entries: u64) -> Result<Metadata, Error> {
-    let mut metadata = Metadata { architecture: None, alignment: USUAL_ALIGNMENT, is_language_model: false };
+    let mut metadata = Metadata {
+        architecture: None,
+        alignment: USUAL_ALIGNMENT,
+        is_language_model: false,
+        language: Language::default(),
+    };
     let mut keys = Names::default();
     for _ in 0..entries {
         let key = source.text("a key", LONGEST_NAME_BYTES as u64)?;
@@ -76,7 +88,10 @@ fn read_metadata(source: &mut Source<impl Read>, entries: u64) -> Result<Metadat
             ("general.architecture" | "general.alignment", _) => {
                 return Err(source.broken(format!("{key} is of the wrong type")));
             }
-            _ => skip_value(source, kind)?,
+            _ => {
+                let value = Value::read(source, kind, &key)?;
+                metadata.language.see(&key, value);
+            }
         }
         // What reads and writes words has a vocabulary and a length of context; what paints has neither.
         metadata.is_language_model |= key.starts_with("tokenizer.ggml.") || key.ends_with(".context_length");
@@ -93,17 +108,12 @@ fn read_alignment(source: &mut Source<impl Read>) -> Result<u64, Error> {
     Ok(alignment)
 }
 
-fn skip_value(source: &mut Source<impl Read>, kind: u32) -> Result<(), Error> {
+pub(super) fn skip_value(source: &mut Source<impl Read>, kind: u32) -> Result<(), Error> {
     match kind {
         STRING => skip_text(source),
         ARRAY => {
             let (kind, count) = (source.u32()?, source.u64()?);
-            if kind == STRING {
-                // Each of them takes eight bytes at least, so the end of the header bounds this.
-                return (0..count).try_for_each(|_| skip_text(source));
-            }
-            let bytes = number_bytes(source, kind)?;
-            source.skip(count.saturating_mul(bytes))
+            skip_array(source, kind, count)
         }
         _ => {
             let bytes = number_bytes(source, kind)?;
@@ -112,36 +122,55 @@ fn skip_value(source: &mut Source<impl Read>, kind: u32) -> Result<(), Error> {
     }
 }
 
+pub(super) fn skip_array(source: &mut Source<impl Read>, kind: u32, count: u64) -> Result<(), Error> {
+    if kind == STRING {
+        // Each of them takes eight bytes at least, so the end of the header bounds this.
+        return (0..count).try_for_each(|_| skip_text(source));
+    }
+    let bytes = number_bytes(source, kind)?;
+    source.skip(count.saturating_mul(bytes))
+}
+
 fn skip_text(source: &mut Source<impl Read>) -> Result<(), Error> {
     let length = source.u64()?;
     source.skip(length)
 }
 
+/// Returns whether values of this type are numbers.
+pub(super) fn is_number(kind: u32) -> bool {
+    bytes_of_number(kind).is_some()
+}
+
 /// Returns how many bytes a number of this type takes: everything but texts and arrays.
 fn number_bytes(source: &Source<impl Read>, kind: u32) -> Result<u64, Error> {
+    bytes_of_number(kind).ok_or_else(|| source.broken(format!("there are no values of type {kind}")))
+}
+
+fn bytes_of_number(kind: u32) -> Option<u64> {
     match kind {
-        0 | 1 | 7 => Ok(1),
-        2 | 3 => Ok(2),
-        4..=6 => Ok(4),
-        10..=12 => Ok(8),
-        _ => Err(source.broken(format!("there are no values of type {kind}"))),
+        0 | 1 | 7 => Some(1),
+        2 | 3 => Some(2),
+        4..=6 => Some(4),
+        10..=12 => Some(8),
+        _ => None,
     }
 }
 
 /// Returns how many bytes all tensors take, and what their names say.
-fn read_tensors(source: &mut Source<impl Read>, tensors: u64, alignment: u64) -> Result<(u64, Marks), Error> {
+fn read_tensors(source: &mut Source<impl Read>, tensors: u64, metadata: &mut Metadata) -> Result<(u64, Marks), Error> {
     let (mut names, mut marks) = (Names::default(), Marks::default());
     let mut end = 0_u64;
     for _ in 0..tensors {
         let name = source.text("the name of a tensor", LONGEST_NAME_BYTES as u64)?;
         let wrong = |source: &Source<_>, problem: &str| source.broken(format!("the tensor {name} {problem}"));
-        let Shape { bytes, row } =
+        let Shape { bytes, row, numbers } =
             read_shape(source)?.ok_or_else(|| wrong(source, "has a size that makes no sense"))?;
         marks.see(&name, row);
+        metadata.language.see_tensor(numbers);
         if source.u64()? != end {
             return Err(wrong(source, "does not begin where the one before it ends"));
         }
-        let padded = bytes.checked_next_multiple_of(alignment);
+        let padded = bytes.checked_next_multiple_of(metadata.alignment);
         end = padded.and_then(|bytes| end.checked_add(bytes)).ok_or_else(|| wrong(source, "is too large"))?;
         names.add(name).map_err(|problem| source.broken(problem))?;
     }
@@ -153,6 +182,8 @@ struct Shape {
     bytes: u64,
     /// How many numbers a row has.
     row: u64,
+    /// How many numbers it has.
+    numbers: u64,
 }
 
 /// Returns how large a tensor is; none if nothing can have that shape.
@@ -169,6 +200,8 @@ fn read_shape(source: &mut Source<impl Read>) -> Result<Option<Shape>, Error> {
         numbers = numbers.filter(|_| is_sane).and_then(|numbers| numbers.checked_mul(length));
     }
     let block = ggml_type::find(source.u32()?).filter(|block| row % block.numbers == 0);
-    let bytes = numbers.zip(block).and_then(|(numbers, block)| (numbers / block.numbers).checked_mul(block.bytes));
-    Ok(bytes.map(|bytes| Shape { bytes, row }))
+    Ok(numbers.zip(block).and_then(|(numbers, block)| {
+        let bytes = (numbers / block.numbers).checked_mul(block.bytes)?;
+        Some(Shape { bytes, row, numbers })
+    }))
 }

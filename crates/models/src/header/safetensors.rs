@@ -48,6 +48,7 @@ pub(super) fn read(mut source: Source<impl Read>) -> Result<Header, Error> {
         is_language_model,
         family: marks.family(),
         is_lora: marks.is_lora(),
+        language: None,
     })
 }
 

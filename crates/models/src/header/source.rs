@@ -49,13 +49,18 @@ impl<R: Read> Source<R> {
         if length > longest {
             return Err(self.broken(format!("{what} has {length} bytes; at most {longest} make sense")));
         }
-        self.reserve(length)?;
+        String::from_utf8(self.bytes(length)?).map_err(|_| self.broken(format!("{what} is no Unicode")))
+    }
+
+    /// Reads this many bytes, as many as the caller has memory for.
+    pub(super) fn bytes(&mut self, count: u64) -> Result<Vec<u8>, Error> {
+        self.reserve(count)?;
         let mut bytes = Vec::new();
-        self.file.by_ref().take(length).read_to_end(&mut bytes).map_err(|error| self.failed(error))?;
-        if bytes.len() as u64 != length {
+        self.file.by_ref().take(count).read_to_end(&mut bytes).map_err(|error| self.failed(error))?;
+        if bytes.len() as u64 != count {
             return Err(self.truncated(self.read_bytes));
         }
-        String::from_utf8(bytes).map_err(|_| self.broken(format!("{what} is no Unicode")))
+        Ok(bytes)
     }
 
     /// Passes over this many bytes.

@@ -68,17 +68,17 @@ pub(super) fn scan_add_ons(folder: &Path) -> io::Result<BTreeMap<String, PathBuf
 }
 
 /// A file below a folder.
-struct Named {
+pub(super) struct Named {
     /// Its path below the folder.
-    name: String,
+    pub(super) name: String,
     /// The same without the ending.
-    id: String,
-    path: PathBuf,
+    pub(super) id: String,
+    pub(super) path: PathBuf,
 }
 
 /// Returns the files below a folder that have one of these endings; none if the folder is not there.
 /// In this order the first of a name has it, and a later one is called by its whole name.
-fn named(folder: &Path, endings: &[&str]) -> io::Result<Vec<Named>> {
+pub(super) fn named(folder: &Path, endings: &[&str]) -> io::Result<Vec<Named>> {
     let mut paths = Vec::new();
     match walk(folder, endings, DEEPEST, &mut HashSet::new(), &mut paths) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -90,7 +90,8 @@ fn every_role() -> ModelFiles {
     files
 }
 
-fn read_text(path: &Path) -> io::Result<String> {
+/// Reads as much as a description may have.
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(LONGEST_BYTES).read_to_string(&mut text)?;
     Ok(text)

@@ -5,6 +5,8 @@ mod add_ons;
 mod build;
 mod gguf;
 mod library;
+mod llm;
+mod llm_memory;
 mod memory;
 mod noise;
 mod safetensors;

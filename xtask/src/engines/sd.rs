@@ -1,0 +1,128 @@
+//! sd-engine, the engine for pictures: our own program around stable-diffusion.cpp.
+//!
+//! Cargo takes what lies in its folder for up to date by the time of the sources alone, and checkouts share the folder with
+//! the C++. So our own part is thrown away before each build, and what comes out is kept under a name that says from what.
+
+use std::{
+    fs,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::Context as _;
+
+use super::Feature;
+use crate::{program, repository};
+
+const PROGRAM: &str = "sd-engine";
+
+/// The crate that holds the sources of stable-diffusion.cpp.
+const LIBRARY: &str = "diffusion-rs-sys";
+/// Our own part of sd-engine: packages, and the files that they are made of.
+const PACKAGES: [&str; 2] = ["sd-engine", "contract"];
+const SOURCES: [&str; 3] = ["engines/sd-engine", "crates/contract/src", "crates/contract/Cargo.toml"];
+const TOOLS: &[(&str, &str)] = &[("cmake", "cmake"), ("c++", "g++")];
+
+/// Builds sd-engine and returns its path. Takes minutes the first time, and no time if nothing has changed.
+///
+/// `ATELIER_ENGINE_FEATURES` says what it computes on: `cuda`, `vulkan` or `metal`; nothing means the CPU.
+pub(crate) fn sd_engine() -> anyhow::Result<PathBuf> {
+    let binary = super::kept_dir(PROGRAM)?.join(build_name()?);
+    if !binary.is_file() {
+        let target_dir = fresh_target_dir()?;
+        // Its build script asks cargo where the library lies, without the network, and cargo wants to know all packages.
+        program::run(program::cargo().args(["fetch", "--locked", "--target", &host()?]))?;
+        program::run(&mut cargo("build", &target_dir)?)?;
+        super::keep(&target_dir.join("release").join(PROGRAM), &binary)?;
+    }
+    super::point_at(&binary, PROGRAM)?;
+    Ok(binary)
+}
+
+/// Runs clippy and the tests of sd-engine, which need its C++ and are therefore left out of those of the workspace.
+pub(crate) fn check_sd_engine() -> anyhow::Result<()> {
+    let target_dir = fresh_target_dir()?;
+    program::run(cargo("clippy", &target_dir)?.args(["--all-targets", "--", "--deny", "warnings"]))?;
+    program::run(&mut cargo("test", &target_dir)?)
+}
+
+/// Returns cargo for a command on the package sd-engine, with everything its C++ build needs.
+fn cargo(command: &str, target_dir: &Path) -> anyhow::Result<Command> {
+    let mut cargo = program::cargo();
+    cargo
+        .args([command, "--release", "--package", "sd-engine", "--target-dir"])
+        .arg(target_dir)
+        // Otherwise ggml is compiled for this machine's own processor, and dies of SIGILL on an older one.
+        .env("CMAKE_TOOLCHAIN_FILE", repository::root().join("engines/sd-engine/portable.cmake"));
+    if let Some(features) = features()? {
+        cargo.arg("--features").arg(features);
+    }
+    Ok(cargo)
+}
+
+/// Returns the features as cargo takes them.
+fn features() -> anyhow::Result<Option<String>> {
+    let names: Vec<_> = Feature::chosen()?.into_iter().map(Feature::name).collect();
+    Ok((!names.is_empty()).then(|| names.join(",")))
+}
+
+/// Returns the folder that sd-engine is built in, without anything of ours: one for each version of the library and of the
+/// compiler, so that the C++ is built once.
+fn fresh_target_dir() -> anyhow::Result<PathBuf> {
+    super::must_have(PROGRAM, TOOLS)?;
+    let folder = repository::cache_dir()?.join(format!("engines/build-{}-{}", library_version()?, compiler()?));
+    let packages = PACKAGES.iter().flat_map(|package| ["--package", package]);
+    let mut clean = program::cargo();
+    clean.args(["clean", "--release", "--target-dir"]).arg(&folder).args(packages);
+    program::run_quietly(&mut clean)?;
+    Ok(folder)
+}
+
+/// Returns a name that says from what sd-engine is built: the library, the compiler, the features, our sources.
+fn build_name() -> anyhow::Result<String> {
+    let mut hasher = DefaultHasher::new();
+    features()?.hash(&mut hasher);
+    for source in SOURCES {
+        hash_files(&repository::root().join(source), &mut hasher)?;
+    }
+    Ok(format!("{}-{}-{:016x}", library_version()?, compiler()?, hasher.finish()))
+}
+
+/// Hashes the contents of a file, or of everything in a folder.
+fn hash_files(path: &Path, hasher: &mut DefaultHasher) -> anyhow::Result<()> {
+    let read = || format!("could not read {}", path.display());
+    path.file_name().hash(hasher);
+    if path.is_file() {
+        fs::read(path).with_context(read)?.hash(hasher);
+        return Ok(());
+    }
+    let entries = fs::read_dir(path).with_context(read)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut entries: Vec<_> = entries.collect::<Result<_, _>>().with_context(read)?;
+    entries.sort();
+    entries.iter().try_for_each(|entry| hash_files(entry, hasher))
+}
+
+/// Returns the version of the crate with the C++ sources.
+fn library_version() -> anyhow::Result<String> {
+    let lock = repository::root().join("Cargo.lock");
+    let text = fs::read_to_string(&lock).with_context(|| format!("could not read {}", lock.display()))?;
+    let lock: toml::Value = toml::from_str(&text).context("could not read Cargo.lock")?;
+    let packages = lock.get("package").and_then(toml::Value::as_array).into_iter().flatten();
+    let mut named = packages.filter(|package| package.get("name").and_then(toml::Value::as_str) == Some(LIBRARY));
+    let version = named.next().and_then(|package| package.get("version")).and_then(toml::Value::as_str);
+    version.map(str::to_owned).with_context(|| format!("Cargo.lock has no {LIBRARY}"))
+}
+
+/// Returns the platform of this machine, as cargo names it.
+fn host() -> anyhow::Result<String> {
+    let said = program::read(Command::new("rustc").arg("-vV"))?;
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("rustc does not say what platform this is")
+}
+
+/// Returns the version of the compiler.
+fn compiler() -> anyhow::Result<String> {
+    let said = program::read(Command::new("rustc").arg("--version"))?;
+    said.split_whitespace().nth(1).map(str::to_owned).context("rustc does not say its version")
+}
