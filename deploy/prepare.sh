@@ -53,4 +53,7 @@ mv "$data/secrets/valkey.acl.new" "$data/secrets/valkey.acl"
 
 path=$(printf %s "$socket" | sed 's/ /%20/g')
 printf 'redis+unix://%s?user=api&pass=%s\n' "$path" "$api" >"$data/secrets/api.valkey-url"
-printf 'redis+unix://%s?user=worker&pass=%s\n' "$path" "$worker" >"$data/secrets/worker-sd.valkey-url"
+# All workers are one user: they have the same rights.
+for name in worker-sd worker-llm; do
+    printf 'redis+unix://%s?user=worker&pass=%s\n' "$path" "$worker" >"$data/secrets/$name.valkey-url"
+done

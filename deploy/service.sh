@@ -1,5 +1,5 @@
 #!/bin/sh
-# Becomes one service, with its own secrets and nobody else's: service.sh valkey | api | worker-sd
+# Becomes one service, with its own secrets and nobody else's: service.sh valkey | api | worker-sd | worker-llm
 # supervisord.conf calls it; what the environment must hold stands there.
 set -eu
 umask 077
@@ -12,7 +12,7 @@ valkey)
     exec "${STACK_VALKEY_SERVER:?is not set}" "$here/valkey.conf" \
         --dir "$data/valkey" --unixsocket "$data/run/valkey.sock" --aclfile "$data/secrets/valkey.acl"
     ;;
-api | worker-sd)
+api | worker-sd | worker-llm)
     # A queue elsewhere, named from outside, is used as it is.
     if [ -z "${ATELIER_VALKEY_URL:-}" ]; then
         ATELIER_VALKEY_URL=$(cat "$data/secrets/$1.valkey-url")

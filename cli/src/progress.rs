@@ -91,6 +91,9 @@ fn line(change: &JobChange) -> String {
 
 /// `sampling 5/8, 0.42 s/step, 1.3 s left`
 fn describe(progress: &Progress) -> String {
+    if let Some(reason) = &progress.waits_for {
+        return format!("waiting: {reason}");
+    }
     let phase = match progress.phase {
         Phase::Loading => "loading",
         Phase::Encoding => "encoding",
@@ -122,6 +125,7 @@ mod tests {
             seconds_per_step: Some(0.417),
             remaining_s: Some(1.25),
             fraction: 0.6,
+            waits_for: None,
         }
     }
 
@@ -141,6 +145,12 @@ mod tests {
             ..progress()
         };
         assert_eq!(describe(&unknown), "loading");
+    }
+
+    #[test]
+    fn a_job_that_waits_says_for_what() {
+        let waits = Progress { waits_for: Some("sdxl needs 9,216 MiB".to_owned()), ..progress() };
+        assert_eq!(describe(&waits), "waiting: sdxl needs 9,216 MiB");
     }
 
     #[test]

@@ -27,7 +27,8 @@ impl Binaries {
         cargo.arg("build");
         let folder = match profile {
             Profile::Release => {
-                cargo.args(["--release", "--package", "api", "--package", "worker-sd", "--package", "cli"]);
+                cargo.arg("--release");
+                cargo.args(["api", "worker-sd", "worker-llm", "cli"].iter().flat_map(|name| ["--package", name]));
                 "release"
             }
             // The whole workspace, because fewer packages would ask for other features and build everything again.
@@ -38,7 +39,7 @@ impl Binaries {
         };
         program::run(&mut cargo)?;
         let binaries = Self { folder: repository::target_dir().join(folder) };
-        for path in [binaries.api(), binaries.worker_sd(), binaries.atelier()] {
+        for path in [binaries.api(), binaries.worker_sd(), binaries.worker_llm(), binaries.atelier()] {
             ensure!(path.is_file(), "{} was not built; this is a bug", path.display());
         }
         Ok(binaries)
@@ -57,6 +58,11 @@ impl Binaries {
     /// Returns the picture worker.
     pub(crate) fn worker_sd(&self) -> PathBuf {
         self.folder.join("worker-sd")
+    }
+
+    /// Returns the text worker.
+    pub(crate) fn worker_llm(&self) -> PathBuf {
+        self.folder.join("worker-llm")
     }
 
     /// Returns the command line.

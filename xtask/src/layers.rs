@@ -21,6 +21,7 @@ const LAYERS: &[(&str, &[&str], &[&str])] = &[
     ("worker", &["contract", "queue", "assets", "chassis", "models"], &["testkit"]),
     ("api", &["contract", "queue", "assets", "chassis", "models"], &["testkit"]),
     ("worker-sd", &["contract", "queue", "assets", "chassis", "models", "process", "worker"], &["testkit"]),
+    ("worker-llm", &["contract", "queue", "assets", "chassis", "models", "process", "worker"], &["testkit"]),
     ("sd-engine", &["contract"], &["testkit"]),
     ("cli", &["contract"], &["testkit"]),
     // These stand outside and look at the whole through its doors.
@@ -38,7 +39,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("axum", &["api", "worker"]),
     ("diffusion-rs-sys", &["sd-engine"]),
     ("object_store", &["assets"]),
-    ("reqwest", &["cli", "tests", "benches"]),
+    // The text worker asks its engines.
+    ("reqwest", &["cli", "worker-llm", "tests", "benches"]),
 ];
 
 #[derive(Deserialize)]

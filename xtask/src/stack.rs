@@ -25,7 +25,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{program, repository, setup, signals::Signals};
 
 /// A little longer than all the limits for stopping in `supervisord.conf` together.
-const STOP_LIMIT: Duration = Duration::from_secs(90);
+const STOP_LIMIT: Duration = Duration::from_secs(130);
 
 /// What to run, and where.
 pub(crate) struct Plan<'a> {

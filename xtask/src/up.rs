@@ -60,13 +60,14 @@ pub(crate) fn start(options: Options, signals: &Signals) -> anyhow::Result<Runni
     if is_scripted() {
         println!("  the scripted engine draws test cards; no model is needed");
     } else {
-        heading("building the engine (once; some minutes)");
+        heading("building the engines (once; some minutes)");
         settings.push(("ATELIER_SD_ENGINE", engines::sd_engine()?.into()));
+        settings.push(("ATELIER_LLAMA_SERVER", engines::llama_server()?.into()));
         has_only_smoke_model = smoke_model::write_if_there_is_no_other(&models_dir(&data_dir))?;
         smoke_model::write_text_if_there_is_no_other(&models_dir(&data_dir))?;
     }
 
-    heading("starting Valkey, the API and a worker");
+    heading("starting Valkey, the API and the workers");
     let port = stack::chosen_port()?;
     let mut stack = Stack::start(Plan { programs: binaries.folder(), data_dir: data_dir.clone(), port, settings })?;
     stack.wait_until_ready(signals, READY_LIMIT)?;

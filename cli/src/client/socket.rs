@@ -93,7 +93,7 @@ impl Feed {
                     return Err(Error::Ended);
                 }
                 Ok(ServerMessage::Problem { detail, .. }) => return Err(Error::Refused(detail)),
-                Ok(ServerMessage::System(_)) | Err(_) => {}
+                Ok(ServerMessage::System(_) | ServerMessage::Memory { .. }) | Err(_) => {}
             }
         }
     }

@@ -173,6 +173,7 @@ mod tests {
             seconds_per_step: None,
             remaining_s: None,
             fraction: 0.2,
+            waits_for: None,
         };
         let job = Job { state: JobState::Running, progress: Some(progress.clone()), ..finished_job() };
         assert_eq!(state_of(&job).change, JobChange::Progress(progress));

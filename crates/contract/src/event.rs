@@ -80,6 +80,9 @@ pub struct Progress {
     pub remaining_s: Option<f64>,
     /// Done share of the whole job, 0 to 1. Never runs backwards within an attempt.
     pub fraction: f64,
+    /// What it waits for, in a sentence with numbers, while it cannot go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
 }
 
 /// The phases of a job, in their order.

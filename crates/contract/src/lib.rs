@@ -14,6 +14,7 @@ pub mod id;
 pub mod job;
 pub mod key;
 pub mod llm;
+pub mod memory;
 pub mod model;
 pub mod page;
 pub mod preview;

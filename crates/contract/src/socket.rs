@@ -8,7 +8,7 @@ use utoipa::{
     openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, RefOr, Schema},
 };
 
-use crate::{JobId, event::JobEvent, problem::ProblemCode, system::QueueDepth, worker::Worker};
+use crate::{JobId, event::JobEvent, memory::DeviceMemory, problem::ProblemCode, system::QueueDepth, worker::Worker};
 
 /// Code of the close frame that follows a missing or wrong key.
 pub const CLOSE_UNAUTHORIZED: u16 = 4401;
@@ -42,6 +42,11 @@ pub enum ClientMessage {
         /// Whether they are wanted.
         on: bool,
     },
+    /// Asks for [`ServerMessage::Memory`] every second, or for its end.
+    Memory {
+        /// Whether it is wanted.
+        on: bool,
+    },
 }
 
 /// Which jobs a client watches: in JSON the word `"all"`, or a list of ids.
@@ -70,6 +75,11 @@ pub enum ServerMessage {
     Resync,
     /// The state of the whole, every few seconds.
     System(Pulse),
+    /// Who holds the memory of the devices and who waits for it, every second to those who asked for it.
+    Memory {
+        /// Every device that a worker serves.
+        devices: Vec<DeviceMemory>,
+    },
     /// A message could not be understood or obeyed.
     Problem {
         /// The class for programs.

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::memory::DeviceMemory;
+
 /// The state of the whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct System {
@@ -18,6 +20,9 @@ pub struct System {
     pub memory_total_mib: u64,
     /// What of it is free.
     pub memory_available_mib: u64,
+    /// Who holds the memory of the devices, and who waits for it.
+    #[serde(default)]
+    pub memory: Vec<DeviceMemory>,
     /// Free space where assets are stored; none if the store is elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_free_mib: Option<u64>,

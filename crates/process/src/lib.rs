@@ -15,6 +15,7 @@
 
 mod backoff;
 mod child;
+pub mod device;
 mod exit;
 mod guard;
 mod log;

@@ -78,6 +78,21 @@ pub enum Error {
         /// Why.
         source: serde_json::Error,
     },
+    /// More memory was asked for than can ever be free.
+    #[error("{model} cannot have {needed_mib} MiB: {pinned_mib} of {total_mib} MiB are pinned to other models")]
+    NoRoom {
+        /// For what.
+        model: String,
+        /// How much it needs.
+        needed_mib: u64,
+        /// What others keep for good.
+        pinned_mib: u64,
+        /// What there is.
+        total_mib: u64,
+    },
+    /// Memory for a model was asked for again while the first request still waited.
+    #[error("another request for the memory of {0} took the place of this one: this is a bug")]
+    AskedAgain(String),
     /// A reply that no function gives.
     #[error("Valkey answered {action} with {reply}: this is a bug")]
     Reply {

@@ -16,6 +16,9 @@
 //! | `preview:<id>` | string, expires | the last frame |
 //! | `workers` | set | names of workers |
 //! | `worker:<name>` | string, expires | a worker as JSON |
+//! | `memory:<device>` | string, expires | who holds the memory of a device and who waits for it, as JSON (`memory.lua`) |
+//! | `memories` | set | names of devices |
+//! | `mem:<worker>` | channel | `look <device>`: something was granted, or somebody must leave |
 //! | `unreadable` | stream, at most 1,000 | done entries that could not be read |
 //! | `epoch` | string | random; gone when the data are gone |
 //!
@@ -104,6 +107,19 @@ impl Keys {
 
     pub(crate) fn last_preview(&self, id: JobId) -> String {
         format!("{}preview:{id}", self.start)
+    }
+
+    pub(crate) fn memory(&self, device: &str) -> String {
+        format!("{}memory:{device}", self.start)
+    }
+
+    pub(crate) fn memories(&self) -> String {
+        format!("{}memories", self.start)
+    }
+
+    /// Returns the channel on which a worker hears of its memory; with an empty name, what all of these begin with.
+    pub(crate) fn memory_channel(&self, worker: &str) -> String {
+        format!("{}mem:{worker}", self.start)
     }
 
     pub(crate) fn workers(&self) -> String {

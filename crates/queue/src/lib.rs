@@ -22,6 +22,7 @@ mod heart;
 mod keys;
 pub mod lease;
 pub mod library;
+pub mod memory;
 pub mod preview;
 pub mod publisher;
 pub mod text;

@@ -35,6 +35,7 @@ pub const FILES: &[(&str, &str)] = files![
     "purge.lua",
     "depth.lua",
     "workers.lua",
+    "memory.lua",
 ];
 
 /// Returns the text of a library made of these files.

@@ -274,7 +274,10 @@ async fn keep(
     watch: &mut Watch<'_>,
     cost: impl FnOnce(&Measured) -> Cost,
 ) -> anyhow::Result<JobResult> {
-    let mut result = keep::keep(&parts.assets, &parts.clock, made, origin, |report| watch.tell(report)).await?;
+    let mut result = keep::keep(&parts.assets, &parts.clock, made, origin, |report| {
+        watch.tell(report);
+    })
+    .await?;
     result.cost = Some(cost(&watch.measure()));
     parts.assets.write_result(lease.job.id, lease.token(), &result).await?;
     Ok(result)

@@ -27,7 +27,8 @@ pub(crate) async fn open_consumer(
     until_there(stop, || queue.consumer(settings.kind, name, settings.lease)).await
 }
 
-async fn until_there<T, F: Future<Output = Result<T, Error>>>(
+/// Tries something that needs Valkey, however long that takes; none when `stop` fires first.
+pub async fn until_there<T, F: Future<Output = Result<T, Error>>>(
     stop: &CancellationToken,
     mut attempt: impl FnMut() -> F,
 ) -> Result<Option<T>, Error> {

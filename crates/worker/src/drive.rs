@@ -26,7 +26,7 @@ pub(crate) struct Made {
     pub(crate) pictures: Vec<Picture>,
     pub(crate) loaded_at: OffsetDateTime,
     pub(crate) sampled_at: OffsetDateTime,
-    /// How long the engine loaded.
+    /// How long the engine loaded, without the time that it waited for memory.
     pub(crate) load: Duration,
     /// How long the engine worked, with the load.
     pub(crate) work: Duration,
@@ -109,14 +109,14 @@ async fn work<E: Engine>(engine: &mut E, order: &Order, run: &Run, clock: &Clock
         Err(Fall::Failed(error)) => return Driven::NotLoaded(error),
         Err(Fall::Panicked(words)) => return Driven::Panicked(words),
     }
-    let (loaded_at, load) = (clock.now(), began.elapsed());
+    let (loaded_at, load) = (clock.now(), began.elapsed().saturating_sub(run.waited()));
     match generate(engine, order, run).instrument(info_span!("sample", model.id = model)).await {
         Ok(pictures) => Driven::Made(Made {
             pictures,
             loaded_at,
             sampled_at: clock.now(),
             load,
-            work: began.elapsed(),
+            work: began.elapsed().saturating_sub(run.waited()),
             notes: run.take_notes(),
         }),
         Err(Fall::Failed(error)) => Driven::NotMade(error),

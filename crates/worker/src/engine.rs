@@ -9,6 +9,7 @@ use std::{
     future::Future,
     mem,
     sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -42,6 +43,12 @@ pub trait Engine: Send + 'static {
     /// Makes the pictures, one after the other.
     /// Must return [`EngineError::Cancelled`] soon after `run.cancelled()` fires.
     fn generate(&mut self, order: &Order, run: &Run) -> impl Future<Output = Result<Vec<Picture>, EngineError>> + Send;
+
+    /// Waits for something that has to be done while no job runs, for example a model that must leave, and does it.
+    /// Returns when what is in memory has changed; may be dropped at any time, when a job comes.
+    fn tend(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
 
     /// Gives all memory back. Called when the worker ends, and after a panic.
     fn unload(&mut self) -> impl Future<Output = ()> + Send;
@@ -118,7 +125,17 @@ pub struct Run {
     steps: mpsc::UnboundedSender<StepReport>,
     preview: watch::Sender<Option<PreviewReport>>,
     sign_of_life: watch::Sender<()>,
+    waits: watch::Sender<Option<String>>,
+    waited: Mutex<Waited>,
+    remaining: watch::Receiver<Option<Duration>>,
     notes: Mutex<Notes>,
+}
+
+/// How long a run could not go on.
+#[derive(Debug, Default)]
+struct Waited {
+    since: Option<Instant>,
+    before: Duration,
 }
 
 /// What an engine says about the pictures, beside the pictures.
@@ -139,10 +156,20 @@ impl Run {
         let (steps, steps_seen) = mpsc::unbounded_channel();
         let (preview, preview_seen) = watch::channel(None);
         let (sign_of_life, life_seen) = watch::channel(());
-        let reports = Reports { steps: steps_seen, preview: preview_seen, signs_of_life: life_seen };
+        let (waits, waits_seen) = watch::channel(None);
+        let (estimates, remaining) = watch::channel(None);
+        let reports = Reports {
+            steps: steps_seen,
+            preview: preview_seen,
+            signs_of_life: life_seen,
+            waits: waits_seen,
+            estimates,
+        };
         let history = Vec::new();
-        let notes = Mutex::default();
-        (Self { job_id, attempt, history, cancelled, steps, preview, sign_of_life, notes }, reports)
+        let (notes, waited) = (Mutex::default(), Mutex::default());
+        let run =
+            Self { job_id, attempt, history, cancelled, steps, preview, sign_of_life, waits, waited, remaining, notes };
+        (run, reports)
     }
 
     /// Reports how far the engine is. `steps` is 0 where nobody knows. Sampling steps are counted through: those of all
@@ -158,6 +185,35 @@ impl Run {
     pub fn preview(&self, step: u32, jpeg: Bytes) {
         self.preview.send_replace(Some(PreviewReport { step, jpeg }));
         self.sign_of_life.send_replace(());
+    }
+
+    /// Says why the job cannot go on, in a sentence with numbers. This is a sign of life: whoever waits does not hang.
+    pub fn wait_for(&self, reason: String) {
+        self.waited.lock().unwrap_or_else(PoisonError::into_inner).since.get_or_insert_with(Instant::now);
+        self.waits.send_replace(Some(reason));
+        self.sign_of_life.send_replace(());
+    }
+
+    /// Says that the job goes on, if it waited.
+    pub fn go_on(&self) {
+        let mut waited = self.waited.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(since) = waited.since.take() {
+            waited.before += since.elapsed();
+            self.waits.send_replace(None);
+        }
+    }
+
+    /// Returns how long the job could not go on by now.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        let waited = self.waited.lock().unwrap_or_else(PoisonError::into_inner);
+        waited.before + waited.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Follows how long the job will still take, as the worker reckons from what the engine reports.
+    #[must_use]
+    pub fn remaining(&self) -> watch::Receiver<Option<Duration>> {
+        self.remaining.clone()
     }
 
     /// Notes what was done differently so that the job can be done at all. The first reason for a step is the one that counts.
@@ -194,8 +250,12 @@ pub struct Reports {
     pub steps: mpsc::UnboundedReceiver<StepReport>,
     /// The latest preview.
     pub preview: watch::Receiver<Option<PreviewReport>>,
-    /// Changes with every report of either kind.
+    /// Changes with every report of any kind.
     pub signs_of_life: watch::Receiver<()>,
+    /// Why the job cannot go on at the moment.
+    pub waits: watch::Receiver<Option<String>>,
+    /// Takes how long the job will still take.
+    pub estimates: watch::Sender<Option<Duration>>,
 }
 
 /// How far an engine is.

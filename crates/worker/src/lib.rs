@@ -18,6 +18,7 @@ mod parts;
 mod work;
 
 mod attempt;
+mod budget;
 mod complete;
 mod connect;
 mod darkroom;
@@ -36,9 +37,12 @@ mod residency;
 pub mod scripted;
 mod watch;
 
-pub use connect::connect;
+pub use budget::Budget;
+pub use connect::{connect, until_there};
 pub use engine::{Engine, EngineDescription, EngineError, Picture, Run};
+pub use name::device as device_name;
 pub use order::Order;
 pub use parts::{Parts, Settings};
+pub use presence::{Presence, announce};
 pub use scripted::ScriptedEngine;
-pub use work::run;
+pub use work::{run, serve_metrics};

@@ -7,6 +7,8 @@ use chassis::clock::Clock;
 use contract::spec::WorkerKind;
 use queue::Queue;
 
+use crate::name;
+
 /// What a worker is made of, besides its engine.
 #[derive(Clone)]
 pub struct Parts {
@@ -23,6 +25,8 @@ pub struct Parts {
 /// How a worker behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// Its name, a fresh one at every start.
+    pub name: String,
     /// Which jobs it takes.
     pub kind: WorkerKind,
     /// After this time without a sign of life its job goes to another worker.
@@ -44,6 +48,7 @@ impl Settings {
     #[must_use]
     pub fn new(kind: WorkerKind) -> Self {
         Self {
+            name: name::fresh(kind),
             kind,
             lease: Duration::from_secs(15),
             drain: Duration::from_secs(20),

@@ -21,15 +21,19 @@ const SAY_EVERY: u32 = 10;
 
 /// What changes about a worker.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Presence {
-    pub(crate) state: WorkerState,
-    pub(crate) job_id: Option<JobId>,
-    pub(crate) residents: Vec<Resident>,
-    pub(crate) last_problem: Option<String>,
+pub struct Presence {
+    /// What it is doing.
+    pub state: WorkerState,
+    /// The job that it runs, or one of them.
+    pub job_id: Option<JobId>,
+    /// The models in its memory.
+    pub residents: Vec<Resident>,
+    /// What went wrong last, for people.
+    pub last_problem: Option<String>,
 }
 
 /// Announces the worker at every beat and after every change, until the other end of `presence` is dropped; then retires it.
-pub(crate) async fn announce(
+pub async fn announce(
     queue: Queue,
     worker: Worker,
     beat: Duration,

@@ -25,6 +25,7 @@ pub(crate) struct Tracker {
     sampling_steps: u32,
     decoding: Rounds,
     pace: StepPace,
+    waits_for: Option<String>,
 }
 
 /// Counts the pictures of a phase whose steps begin anew with every picture.
@@ -56,6 +57,7 @@ impl Tracker {
             sampling_steps: 0,
             decoding: Rounds::default(),
             pace: StepPace::default(),
+            waits_for: None,
         }
     }
 
@@ -72,6 +74,13 @@ impl Tracker {
         self.progress()
     }
 
+    /// Takes why the job cannot go on, or that it does, and returns what to tell the people who watch.
+    pub(crate) fn wait(&mut self, at: Duration, reason: Option<String>) -> Progress {
+        self.pass_time(at);
+        self.waits_for = reason;
+        self.progress()
+    }
+
     /// Returns what the attempt has taught about its model.
     pub(crate) fn measure(&mut self, at: Duration) -> Measured {
         self.pass_time(at);
@@ -83,11 +92,14 @@ impl Tracker {
         Measured { phase_s, step_s }
     }
 
-    /// Books the time since the latest report on the phase that it named.
+    /// Books the time since the latest report on the phase that it named. No phase takes longer because a job had to wait.
     fn pass_time(&mut self, at: Duration) -> f64 {
         let passed_s = at.saturating_sub(self.latest_at).as_secs_f64();
-        self.spent_s[index(self.latest.phase)] += passed_s;
         self.latest_at = at;
+        if self.waits_for.is_some() {
+            return 0.0;
+        }
+        self.spent_s[index(self.latest.phase)] += passed_s;
         passed_s
     }
 
@@ -129,6 +141,7 @@ impl Tracker {
             seconds_per_step: self.pace.step_s(),
             remaining_s: self.remaining_s(),
             fraction: fraction.clamp(0.0, 1.0),
+            waits_for: self.waits_for.clone(),
         }
     }
 
@@ -293,6 +306,17 @@ mod tests {
         let mut next = Tracker::new(paces.expect("m", true, amount));
         let remaining_s = next.report(Duration::ZERO, step(Phase::Loading, 0, 0)).remaining_s.expect("measured");
         assert!((10.0..20.0).contains(&remaining_s), "{remaining_s}");
+    }
+
+    #[test]
+    fn the_time_that_a_job_waits_is_told_with_its_reason_and_booked_on_no_phase() {
+        let mut tracker = tracker(4, 1);
+        tracker.report(second(0), step(Phase::Loading, 0, 0));
+        let waits = tracker.wait(second(2), Some("needs 9 GB".to_owned()));
+        assert_eq!(waits.waits_for.as_deref(), Some("needs 9 GB"));
+        assert_eq!(tracker.wait(second(50), None).waits_for, None);
+        tracker.report(second(51), step(Phase::Encoding, 0, 0));
+        assert_eq!(tracker.measure(second(51)).phase_s[index(Phase::Loading)], 3.0);
     }
 
     #[test]

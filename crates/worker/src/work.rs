@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    pin::pin,
     time::{Duration, Instant},
 };
 
@@ -18,7 +19,7 @@ use tracing::{Instrument, field::Empty, info, info_span, warn};
 use crate::{
     connect, drive,
     engine::Engine,
-    metrics, name,
+    metrics,
     pace::Paces,
     parts::Parts,
     presence::{self, Presence},
@@ -48,7 +49,7 @@ pub(crate) struct Worker<E> {
 pub async fn run<E: Engine>(engine: E, parts: Parts, stop: CancellationToken) -> anyhow::Result<()> {
     let settings = parts.settings.clone();
     let announcement = Announcement {
-        name: name::fresh(settings.kind),
+        name: settings.name.clone(),
         kind: settings.kind,
         engine: engine.describe().name,
         device: engine.describe().device,
@@ -113,7 +114,7 @@ pub async fn run<E: Engine>(engine: E, parts: Parts, stop: CancellationToken) ->
 }
 
 /// Opens `/metrics` and `/livez` on the loopback.
-async fn serve_metrics(port: u16, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve_metrics(port: u16, stop: CancellationToken) -> anyhow::Result<()> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("could not listen on {address} for /metrics; set ATELIER_METRICS_PORT to a free port, or to 0 for none")
@@ -129,19 +130,27 @@ impl<E: Engine> Worker<E> {
         let now = self.started.elapsed();
         let affinity = self.affinity();
         let look_up = self.stop.child_token();
-        let waiting = consumer.next(&affinity, &look_up);
-        let leased = match self.residency.next_change(now) {
-            None => waiting.await,
-            Some(change) => {
-                tokio::pin!(waiting);
-                tokio::select! {
-                    leased = &mut waiting => leased,
-                    () = tokio::time::sleep(change) => {
-                        // A job that is just being handed over is not lost: the consumer comes to its end by itself.
-                        look_up.cancel();
-                        waiting.await
-                    }
+        let mut waiting = pin!(consumer.next(&affinity, &look_up));
+        let exclusion_lapses = self.residency.next_change(now);
+        let changed = async {
+            let lapse = async {
+                match exclusion_lapses {
+                    Some(after) => tokio::time::sleep(after).await,
+                    None => std::future::pending().await,
                 }
+            };
+            tokio::select! {
+                () = lapse => {}
+                () = self.engine.tend() => {}
+            }
+        };
+        let leased = tokio::select! {
+            biased;
+            leased = &mut waiting => leased,
+            () = changed => {
+                // A job that is just being handed over is not lost: the consumer comes to its end by itself.
+                look_up.cancel();
+                waiting.await
             }
         };
         match leased {

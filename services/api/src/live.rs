@@ -5,6 +5,7 @@
 mod encoded;
 mod group;
 mod hub;
+mod memory;
 mod outbox;
 mod previews;
 mod pulse;

@@ -115,6 +115,7 @@ impl Config {
             threads: if self.threads == 0 { cores() } else { self.threads },
             device: self.device.clone(),
             memory_mib: self.memory_mib,
+            memory_lease: queue::memory::LEASE,
             library: Library::open(&self.models_dir),
         })
     }

@@ -10,7 +10,8 @@
 //!     └──────────── left for another, when memory is tight
 //! ```
 //!
-//! As many children are resident as the budget allows ([`memory`]); the least valuable leaves first, and never the one that works.
+//! What a model takes is reserved in the ledger of the device (`queue::memory`) before it is loaded and before every run;
+//! whoever the ledger asks to leave is ended as soon as it does not work ([`room`]).
 //! What a run will need is estimated before it, and a run that would need too much saves memory ([`plan`]). When memory runs
 //! out all the same, the run is repeated at once, one step higher on the [`ladder`].
 //! A load runs in a task of its own: a job that is cancelled meanwhile goes at once, and the next one finds the model.
@@ -18,37 +19,40 @@
 //! call and replaced.
 
 mod coming;
-mod device;
 mod estimate;
 mod exhaustion;
 mod frames;
 mod ladder;
-mod memory;
 mod meter;
 mod order;
 mod peak;
 mod plan;
 mod preview;
 mod residents;
+mod room;
 mod session;
 
 use std::{
+    collections::HashMap,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use contract::{engine::Embedding, event::Phase, spec::JobSpec};
+use contract::{engine::Embedding, spec::JobSpec};
 use process::{Backoff, Program};
-use tracing::{info, warn};
-use worker::{Engine, EngineDescription, EngineError, Order, Picture, Run};
+use queue::{
+    Queue,
+    memory::{Device, Ledger},
+};
+use tracing::warn;
+use worker::{Budget, Engine, EngineDescription, EngineError, Order, Picture, Run};
 
 use self::{
-    coming::{Arrived, Coming, Setback},
+    coming::{Coming, Setback},
     estimate::Parts,
     exhaustion::{Kills, is_out_of_memory},
     ladder::Ladder,
-    memory::{Budget, found},
     plan::{Circumstances, Lessons, Plan},
     residents::{Resident, Residents, Source},
     session::{Load, Session, Trouble},
@@ -72,6 +76,8 @@ pub struct Settings {
     pub device: String,
     /// How much memory all models may hold together, in MiB; 0 to find out.
     pub memory_mib: u64,
+    /// For how long others respect what this worker holds when it says nothing.
+    pub memory_lease: Duration,
     /// Where the models are.
     pub library: models::Library,
 }
@@ -84,8 +90,13 @@ pub struct SdEngine {
     budget: Budget,
     ladder: Ladder,
     lessons: Lessons,
+    ledger: Ledger,
     residents: Residents,
+    /// The child that makes pictures now, or did when a run was left half-way.
+    working: Option<Resident>,
     coming: Option<Coming>,
+    /// How long models took to load.
+    loads: HashMap<String, Duration>,
     backoff: Backoff,
 }
 
@@ -94,30 +105,38 @@ impl Settings {
     fn child(&self) -> Program {
         // A trace would be made by a debugger, which takes seconds; the reason of an abort comes in a line of its own.
         let program = Program::new(&self.program).env("GGML_NO_BACKTRACE", "1");
-        device::variables(&self.device).into_iter().fold(program, |program, (name, value)| program.env(name, value))
+        let variables = process::device::variables(&self.device).into_iter();
+        variables.fold(program, |program, (name, value)| program.env(name, value))
     }
 }
 
 impl SdEngine {
-    /// Returns an engine, once sd-engine has shown that it runs on this machine.
-    pub async fn start(settings: Settings) -> Result<Self, EngineError> {
+    /// Returns an engine, once sd-engine has shown that it runs on this machine. `worker` is the name under which it shares
+    /// the memory of its device.
+    pub async fn start(settings: Settings, queue: &Queue, worker: &str) -> Result<Self, EngineError> {
         let session = Session::open(&settings.child()).await?;
         let description = session.describe();
         session.end().await;
+        let name = worker::device_name(&settings.device, &description.device);
         let budget = match settings.memory_mib {
-            0 => found::budget(&description.device).await,
+            // The driver counts all cards, and not only those that the child may see.
+            0 => Budget::find(name.split_once(':').map_or(name.as_str(), |(_host, device)| device)).await,
             mib => Budget::set(mib),
         };
+        let device = Device { name, total_mib: budget.whole_mib, comfortable_mib: budget.comfortable_mib };
+        let ledger = queue.open_ledger(&device, worker, settings.memory_lease);
+        let ledger = ledger.map_err(|error| EngineError::Engine { message: error.to_string() })?;
         let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, QUIET);
         let (ladder, lessons) = (Ladder::of_device(&description.device), Lessons::default());
-        let residents = Residents::default();
-        Ok(Self { settings, description, budget, ladder, lessons, residents, coming: None, backoff })
+        let (residents, loads) = (Residents::default(), HashMap::new());
+        let (working, coming) = (None, None);
+        Ok(Self { settings, description, budget, ladder, lessons, ledger, residents, working, coming, loads, backoff })
     }
 
     /// Returns the process of the child that was used last, for people and tests.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.residents.latest().and_then(|resident| resident.session.process_id())
+        self.working.as_ref().or(self.residents.latest()).and_then(|resident| resident.session.process_id())
     }
 
     /// Takes the children away that died while nobody needed them.
@@ -143,71 +162,6 @@ impl SdEngine {
         looking.await.map_err(|error| EngineError::Engine { message: error.to_string() })?.map_err(refuse)
     }
 
-    /// Begins to load a model in the background, unless that is going on already.
-    fn bring(&mut self, key: &str, wanted: &Arc<Load>) -> &mut Coming {
-        if let Some(other) = self.coming.take_if(|coming| !coming.is_of(key, wanted)) {
-            info!(model.id = other.key, "the load of model {} is given up", other.key);
-        }
-        let (settings, wait) = (&self.settings, self.backoff.remaining(Instant::now()));
-        self.coming.get_or_insert_with(|| Coming::begin(settings.clone(), key.to_owned(), Arc::clone(wanted), wait))
-    }
-
-    /// Returns whether a load in the background is over. Whether well or not is not known yet.
-    fn has_arrived(&self, key: &str, wanted: &Load) -> bool {
-        self.coming.as_ref().is_some_and(|coming| coming.is_of(key, wanted) && coming.task.is_finished())
-    }
-
-    /// Waits for a model that is being loaded, or begins with it.
-    async fn await_model(&mut self, key: &str, wanted: &Arc<Load>, run: &Run) -> Result<Arrived, Setback> {
-        let coming = self.bring(key, wanted);
-        let outcome = loop {
-            tokio::select! {
-                biased;
-                () = run.cancelled().cancelled() => return Err(Setback::Failed(EngineError::Cancelled)),
-                outcome = &mut coming.task => break outcome,
-                Ok(()) = coming.progress.changed() => {
-                    let (step, steps) = *coming.progress.borrow_and_update();
-                    run.progress(Phase::Loading, step, steps);
-                }
-            }
-        };
-        self.coming = None;
-        let outcome =
-            outcome.unwrap_or_else(|error| Err(Setback::Failed(EngineError::Crashed { message: error.to_string() })));
-        if let Err(Setback::Failed(EngineError::Crashed { message })) = &outcome {
-            self.note_crash(message);
-        }
-        outcome
-    }
-
-    /// Sees to it that the model is in memory, held as the plan demands, and that there is room for the run.
-    async fn ensure(&mut self, key: &str, plan: &Plan, source: &Source, run: &Run) -> Result<(), Setback> {
-        // Who saves more than he must is not loaded anew for that.
-        let saves_too_little =
-            |resident: &mut Resident| ladder::held(&resident.wanted, &plan.steps) != *resident.wanted;
-        if self.residents.find(key).is_some_and(saves_too_little) {
-            self.residents.end(key).await;
-        }
-        self.residents.make_room(self.budget, key, plan.needed_mib).await;
-        if self.residents.find(key).is_some() {
-            return Ok(());
-        }
-        run.progress(Phase::Loading, 0, 0);
-        let wanted = Arc::new(ladder::held(&source.wanted, &plan.steps));
-        let was_tried_before = self.has_arrived(key, &wanted);
-        let arrived = match self.await_model(key, &wanted, run).await {
-            // What went wrong in the background, before this job came, is not this job's failure.
-            Err(Setback::Failed(error)) if was_tried_before && !matches!(error, EngineError::Cancelled) => {
-                warn!(model.id = key, "model {key} could not be brought back in the background: {error}");
-                self.await_model(key, &wanted, run).await?
-            }
-            outcome => outcome?,
-        };
-        info!(model.id = key, "model {key} is in memory");
-        self.residents.add(Resident::new(key.to_owned(), wanted, source.clone(), arrived));
-        Ok(())
-    }
-
     /// Returns how to do an order with a model.
     fn plan(&mut self, key: &str, source: &Source, order: &Order, run: &Run) -> Result<Plan, EngineError> {
         self.lessons.recall(key, &self.description.device, &run.history);
@@ -217,8 +171,10 @@ impl SdEngine {
 
     /// Brings the model into memory, and climbs the ladder for as long as there is too little.
     async fn prepare(&mut self, key: &str, order: &Order, run: &Run) -> Result<Plan, EngineError> {
+        self.put_back();
         self.bury().await;
         self.residents.end_unusable().await;
+        self.residents.rest_all_but(Some(key));
         if self.residents.find(key).is_some_and(|resident| !resident.wanted.suits(&order.spec)) {
             // A model and an upscaler of the same name.
             self.residents.end(key).await;
@@ -240,12 +196,20 @@ impl SdEngine {
     /// Makes the pictures of an order as planned, with the child that has the model.
     async fn attempt(&mut self, key: &str, order: &Order, plan: &Plan, run: &Run) -> Result<Vec<Picture>, Setback> {
         let failed = |error| Err(Setback::Failed(error));
-        let Some(resident) = self.residents.find(key) else {
+        let Some(mut resident) = self.residents.take(key) else {
             return failed(EngineError::Engine { message: "no model is loaded".to_owned() });
         };
         resident.begin();
         let kills = Kills::now();
-        let outcome = resident.session.run(order, ladder::tiles(&plan.steps), &self.settings.library, run).await;
+        // Taken out for so long, so that the others can leave meanwhile.
+        let resident = self.working.insert(resident);
+        let tiles = ladder::tiles(&plan.steps);
+        let outcome = tokio::select! {
+            biased;
+            outcome = resident.session.run(order, tiles, &self.settings.library, run) => outcome,
+            never = self.residents.heed(self.ledger.watch_leaving()) => match never {},
+            never = Resident::tell_remaining(&resident.holding, run.remaining()) => match never {},
+        };
         let is_as_planned = *resident.wanted == ladder::held(&resident.source.wanted, &plan.steps);
         let peak_mib = resident.weigh().filter(|_| is_as_planned);
         let trouble = match outcome {
@@ -273,14 +237,16 @@ impl SdEngine {
             Trouble::Failed(message) => failed(EngineError::Engine { message }),
             Trouble::Stopped => failed(EngineError::Cancelled),
             Trouble::MustBeKilled => {
-                let wanted = Arc::clone(&resident.wanted);
-                self.residents.end(key).await;
-                self.bring(key, &wanted);
+                if let Some(killed) = self.working.take() {
+                    let (source, wanted) = (killed.source.clone(), Arc::clone(&killed.wanted));
+                    let holding = killed.leave_to_another().await;
+                    self.bring(key, &source, &wanted, holding);
+                }
                 failed(EngineError::Cancelled)
             }
             Trouble::Gone => {
                 let message = resident.session.last_words("made the picture").await;
-                self.residents.take(key);
+                self.working = None;
                 if is_out_of_memory(&message, kills, Kills::now()) {
                     return Err(Setback::OutOfMemory(message));
                 }
@@ -320,11 +286,16 @@ impl Engine for SdEngine {
     }
 
     fn resident_models(&self) -> Vec<String> {
-        self.residents.keys()
+        let working = self.working.iter().filter(|resident| resident.session.is_usable());
+        self.residents.keys().into_iter().chain(working.map(|resident| resident.key.clone())).collect()
     }
 
     fn held_mib(&self, model: &str) -> Option<u64> {
         self.residents.held_mib(model)
+    }
+
+    async fn tend(&mut self) {
+        self.rest().await;
     }
 
     async fn load(&mut self, order: &Order, run: &Run) -> Result<(), EngineError> {
@@ -338,7 +309,9 @@ impl Engine for SdEngine {
         let key = order.spec.model().unwrap_or_default();
         loop {
             let plan = self.prepare(key, order, run).await?;
-            match self.attempt(key, order, &plan, run).await {
+            let outcome = self.attempt(key, order, &plan, run).await;
+            self.put_back();
+            match outcome {
                 Ok(pictures) => return Ok(pictures),
                 Err(Setback::Failed(error)) => return Err(error),
                 Err(Setback::OutOfMemory(message)) => self.give_way(key, &plan, &message).await?,
@@ -348,6 +321,7 @@ impl Engine for SdEngine {
 
     async fn unload(&mut self) {
         self.coming = None;
+        self.put_back();
         self.residents.end_all().await;
     }
 }

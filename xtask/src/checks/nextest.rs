@@ -13,8 +13,9 @@ use crate::program;
 /// Names the server that the tests of the queue start; `crates/testkit` reads it.
 const SERVER_VARIABLE: &str = "ATELIER_TEST_VALKEY_BIN";
 
-/// The tests of worker-sd drive the real engine, and so do those in modules of an engine's name.
-const WITHOUT_ENGINE: &str = "not test(sd_engine) and not test(llama_server) and not binary_id(worker-sd::it)";
+/// The tests of the workers drive the real engines, and so do those in modules of an engine's name.
+const WITHOUT_ENGINE: &str = "not test(sd_engine) and not test(llama_server) and not binary_id(worker-sd::it) and \
+                              not binary_id(worker-llm::it)";
 
 /// Which tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

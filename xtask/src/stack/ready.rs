@@ -15,7 +15,7 @@ use super::Stack;
 use crate::{repository, signals::Signals};
 
 /// The logs that say why something takes too long.
-const ALL: [&str; 4] = ["start", "valkey", "api", "worker-sd"];
+const ALL: [&str; 5] = ["start", "valkey", "api", "worker-sd", "worker-llm"];
 
 const PAUSE: Duration = Duration::from_millis(100);
 

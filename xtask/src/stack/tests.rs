@@ -20,7 +20,7 @@ name=$(basename "$0")
 env >"$ATELIER_DATA_DIR/$name.env"
 echo "$name started" >>"$ATELIER_DATA_DIR/story"
 stop() {
-    if [ "$name" = worker-sd ]; then sleep 0.5; fi
+    if [ "$name" != api ]; then sleep 0.5; fi
     [ -S "$ATELIER_DATA_DIR/run/valkey.sock" ] && echo "$name stopped before valkey" >>"$ATELIER_DATA_DIR/story"
     exit 0
 }
@@ -28,10 +28,10 @@ trap stop TERM
 while :; do sleep 0.05; done
 "#;
 
-/// Starts everything in a folder of its own, and waits until both services run.
+/// Starts everything in a folder of its own, and waits until all services run.
 fn start() -> (Stack, TempDir) {
     let folder = tempfile::Builder::new().prefix("atelier-stack-").tempdir().unwrap();
-    for name in ["api", "worker-sd"] {
+    for name in ["api", "worker-sd", "worker-llm"] {
         let path = folder.path().join(name);
         fs::write(&path, SERVICE).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -39,7 +39,7 @@ fn start() -> (Stack, TempDir) {
     let plan = Plan { programs: folder.path(), data_dir: data_dir(&folder), port: 0, settings: vec![] };
     let stack = Stack::start(plan).unwrap();
     let begun = Instant::now();
-    while story(&folder).len() < 2 || !data_dir(&folder).join("run/valkey.sock").exists() {
+    while story(&folder).len() < 3 || !data_dir(&folder).join("run/valkey.sock").exists() {
         assert!(begun.elapsed() < LIMIT, "not started: {}", stack.last_words(&["start", "valkey", "api", "worker-sd"]));
         thread::sleep(Duration::from_millis(20));
     }
@@ -60,7 +60,8 @@ fn story(folder: &TempDir) -> Vec<String> {
 fn the_worker_stops_first_and_valkey_last_and_nothing_is_left() {
     let (stack, folder) = start();
     stack.stop().unwrap();
-    assert_eq!(story(&folder)[2..], ["worker-sd stopped before valkey", "api stopped before valkey"]);
+    let stopped = ["worker-llm", "worker-sd", "api"].map(|name| format!("{name} stopped before valkey"));
+    assert_eq!(story(&folder)[3..], stopped);
     assert!(!data_dir(&folder).join("run/valkey.sock").exists(), "Valkey goes on");
 }
 

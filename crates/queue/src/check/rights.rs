@@ -48,6 +48,8 @@ const WORKER_COMMANDS: &[&str] = &[
     "zrange",
     "zrem",
     "del",
+    "get",
+    "time",
 ];
 
 /// Returns the rights that a worker needs, as the rules of `ACL SETUSER` or of an ACL file:

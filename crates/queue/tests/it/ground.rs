@@ -203,6 +203,7 @@ pub(crate) fn progress(step: u32) -> Progress {
         seconds_per_step: None,
         remaining_s: None,
         fraction: f64::from(step) / 20.0,
+        waits_for: None,
     }
 }
 

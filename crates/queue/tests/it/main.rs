@@ -10,6 +10,7 @@ mod events;
 mod exchanging;
 mod ground;
 mod leasing;
+mod memory;
 mod model;
 mod outages;
 mod previews;

@@ -193,6 +193,6 @@ fn frame(outgoing: &Outgoing) -> Option<Bytes> {
         Outgoing::Resync => Some(RESYNC),
         // An id without data is no event, but from here on the browser knows where it would resume.
         Outgoing::CaughtUp(place) => Some(Bytes::from(format!("id: {place}\n\n"))),
-        Outgoing::Pulse(_) | Outgoing::Preview(_) | Outgoing::TooSlow => None,
+        Outgoing::Pulse(_) | Outgoing::Memory(_) | Outgoing::Preview(_) | Outgoing::TooSlow => None,
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{Api, problem::Error};
-use crate::live::memory;
+use crate::live;
 
 /// How long each look may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -22,18 +22,21 @@ const LITTLE_DISK_MIB: u64 = 1024;
 #[utoipa::path(get, path = "/api/system", tag = "operation",
     responses((status = 200, description = "What was found.", body = System)))]
 pub(crate) async fn load_system(State(api): State<Arc<Api>>) -> Result<Json<System>, Error> {
-    let (database, valkey, store, models, workers) = tokio::join!(
+    let (database, valkey, store, models, workers, memory_of_devices) = tokio::join!(
         look_at_database(&api),
         look_at_valkey(&api),
         look_at_store(&api),
         look_at_models(&api),
-        look_at_workers(&api)
+        look_at_workers(&api),
+        timeout(PATIENCE, api.queue.memory())
     );
+    // A Valkey that does not answer is reported above.
+    let memory = memory_of_devices.ok().and_then(Result::ok).unwrap_or_default();
     let mut checks = vec![database, store, models, workers];
     checks.extend(valkey);
     let folder = Url::parse(&api.config.assets_url).ok().and_then(|url| url.to_file_path().ok());
     let (disk_free_mib, (memory_total_mib, memory_available_mib)) =
-        tokio::task::spawn_blocking(move || (folder.and_then(|folder| free_mib(&folder)), memory()))
+        tokio::task::spawn_blocking(move || (folder.and_then(|folder| free_mib(&folder)), live::memory()))
             .await
             .map_err(Error::internal)?;
     checks.extend(disk_free_mib.map(look_at_disk));
@@ -43,7 +46,16 @@ pub(crate) async fn load_system(State(api): State<Arc<Api>>) -> Result<Json<Syst
     let queues = queues.ok().and_then(Result::ok).unwrap_or_default();
     checks.extend(look_at_queues(&queues));
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Ok(Json(System { version, is_ready, checks, queues, memory_total_mib, memory_available_mib, disk_free_mib }))
+    Ok(Json(System {
+        version,
+        is_ready,
+        checks,
+        queues,
+        memory_total_mib,
+        memory_available_mib,
+        memory,
+        disk_free_mib,
+    }))
 }
 
 async fn look_at_database(api: &Api) -> Check {

@@ -124,6 +124,7 @@ mod tests {
             seconds_per_step: None,
             remaining_s: Some(remaining_s),
             fraction,
+            waits_for: None,
         });
         let cell = CellJob {
             cell: 0,

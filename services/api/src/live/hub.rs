@@ -16,7 +16,7 @@ use queue::Queue;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
-use super::{Encoded, Watch, outbox::Outbox, previews, pulse};
+use super::{Encoded, Watch, memory, outbox::Outbox, previews, pulse};
 use crate::db::Db;
 
 /// How long one read of the stream waits.
@@ -51,6 +51,8 @@ struct Watchers {
     of_job: HashMap<JobId, Clients>,
     /// Who gets the state of the whole.
     of_pulse: Clients,
+    /// Who gets told who holds memory.
+    of_memory: Clients,
 }
 
 impl Live {
@@ -60,6 +62,7 @@ impl Live {
         tasks.spawn(stop.clone().run_until_cancelled_owned(follow(live.clone())));
         tasks.spawn(stop.clone().run_until_cancelled_owned(previews::follow(live.clone())));
         tasks.spawn(stop.clone().run_until_cancelled_owned(pulse::send(live.clone())));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(memory::send(live.clone())));
         live
     }
 
@@ -93,6 +96,16 @@ impl Live {
         self.lock().of_pulse.insert(client, Arc::clone(outbox));
     }
 
+    /// Lets a client hear who holds memory, too.
+    pub(super) fn register_for_memory(&self, client: u64, outbox: &Arc<Outbox>) {
+        self.lock().of_memory.insert(client, Arc::clone(outbox));
+    }
+
+    /// Lets a client hear no more of who holds memory.
+    pub(super) fn remove_memory(&self, client: u64) {
+        self.lock().of_memory.remove(&client);
+    }
+
     /// Lets a client hear of no job any more.
     pub(super) fn remove_jobs(&self, client: u64) {
         self.lock().remove(client);
@@ -103,6 +116,7 @@ impl Live {
         let mut watchers = self.lock();
         watchers.remove(client);
         watchers.of_pulse.remove(&client);
+        watchers.of_memory.remove(&client);
     }
 
     pub(super) fn send_preview(&self, frame: &Bytes) {
@@ -112,6 +126,14 @@ impl Live {
 
     pub(super) fn send_pulse(&self, pulse: &Bytes) {
         self.lock().of_pulse.values().for_each(|outbox| outbox.push_pulse(pulse));
+    }
+
+    pub(super) fn send_memory(&self, memory: &Bytes) {
+        self.lock().of_memory.values().for_each(|outbox| outbox.push_memory(memory));
+    }
+
+    pub(super) fn is_memory_wanted(&self) -> bool {
+        !self.lock().of_memory.is_empty()
     }
 
     pub(super) fn is_pulse_wanted(&self) -> bool {

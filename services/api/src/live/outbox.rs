@@ -32,6 +32,7 @@ struct Waiting {
     progress: HashMap<JobId, StreamId>,
     previews: HashMap<JobId, Bytes>,
     pulse: Option<Bytes>,
+    memory: Option<Bytes>,
     wants_previews: bool,
     must_resync: bool,
     is_given_up: bool,
@@ -50,6 +51,8 @@ pub(crate) enum Outgoing {
     Resync,
     /// The state of the whole, as JSON.
     Pulse(Bytes),
+    /// Who holds memory, as JSON.
+    Memory(Bytes),
     /// A preview frame.
     Preview(Bytes),
     /// The client reads so slowly that it must connect again.
@@ -97,6 +100,17 @@ impl Outbox {
     pub(crate) fn push_pulse(&self, pulse: &Bytes) {
         self.lock().pulse = Some(pulse.clone());
         self.ready.notify_one();
+    }
+
+    /// Adds the word about who holds memory in place of an older one.
+    pub(crate) fn push_memory(&self, memory: &Bytes) {
+        self.lock().memory = Some(memory.clone());
+        self.ready.notify_one();
+    }
+
+    /// Drops the word about who holds memory.
+    pub(crate) fn forget_memory(&self) {
+        self.lock().memory = None;
     }
 
     /// Switches previews on or off.
@@ -177,6 +191,9 @@ impl Waiting {
         if let Some(pulse) = self.pulse.take() {
             return Some(Outgoing::Pulse(pulse));
         }
+        if let Some(memory) = self.memory.take() {
+            return Some(Outgoing::Memory(memory));
+        }
         let job = *self.previews.keys().next()?;
         self.previews.remove(&job).map(Outgoing::Preview)
     }
@@ -203,6 +220,7 @@ mod tests {
             seconds_per_step,
             remaining_s,
             fraction: 0.5,
+            waits_for: None,
         })
     }
 

@@ -55,6 +55,17 @@ impl Watch {
         self.live.register_for_pulse(self.client, &self.outbox);
     }
 
+    /// Lets the client hear who holds memory, from now on.
+    pub(crate) fn want_memory(&self) {
+        self.live.register_for_memory(self.client, &self.outbox);
+    }
+
+    /// Lets the client hear no more of who holds memory.
+    pub(crate) fn refuse_memory(&self) {
+        self.live.remove_memory(self.client);
+        self.outbox.forget_memory();
+    }
+
     /// Watches these jobs and no others: their last states first, then what happens.
     pub(crate) async fn follow(&mut self, watched: Watched) -> Result<(), Error> {
         self.first.clear();

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use queue::memory::Holding;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use worker::EngineError;
@@ -12,6 +13,7 @@ use worker::EngineError;
 use super::{
     Settings,
     exhaustion::{Kills, is_out_of_memory},
+    residents::Source,
     session::{Load, Session, Trouble},
 };
 
@@ -25,6 +27,9 @@ pub(super) struct Coming {
     /// Steps done, and steps in all.
     pub(super) progress: watch::Receiver<(u32, u32)>,
     pub(super) task: AbortOnDropHandle<Result<Arrived, Setback>>,
+    /// What the ledger lets it hold. Behind the task, so that the child is killed before others hear that there is room.
+    pub(super) holding: Holding,
+    pub(super) source: Source,
 }
 
 /// Why a child did not load its model.
@@ -46,7 +51,13 @@ pub(super) struct Arrived {
 
 impl Coming {
     /// Begins, after a wait.
-    pub(super) fn begin(settings: Settings, key: String, wanted: Arc<Load>, wait: Duration) -> Self {
+    pub(super) fn begin(
+        settings: Settings,
+        key: String,
+        (source, wanted): (Source, Arc<Load>),
+        holding: Holding,
+        wait: Duration,
+    ) -> Self {
         let (report, progress) = watch::channel((0, 0));
         let load = Load::clone(&wanted);
         let task = tokio::spawn(async move {
@@ -71,7 +82,7 @@ impl Coming {
                 }
             }))
         });
-        Self { key, wanted, progress, task: AbortOnDropHandle::new(task) }
+        Self { key, wanted, progress, task: AbortOnDropHandle::new(task), holding, source }
     }
 
     /// Returns whether this is the load of a model, held in this way.

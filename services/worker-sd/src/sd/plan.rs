@@ -6,12 +6,11 @@ use contract::{
     cost::Cost,
     result::{Measure, MeasureReason, MemoryStep},
 };
-use worker::{EngineError, Order};
+use worker::{Budget, EngineError, Order};
 
 use super::{
     estimate::{Parts, Work},
     ladder::{self, Ladder},
-    memory::Budget,
 };
 
 /// A run of the same size may take a little more than one before it.

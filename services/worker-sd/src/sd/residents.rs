@@ -1,13 +1,20 @@
 //! The children with a model in memory: one child for each model.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use queue::memory::Holding;
+use tokio::sync::watch;
 use tracing::info;
 
 use super::{
     coming::Arrived,
     estimate::Parts,
-    memory::{Budget, Holding},
     meter::Meter,
     session::{Load, Session},
 };
@@ -23,8 +30,11 @@ pub(super) struct Resident {
     pub(super) source: Source,
     /// What it holds while it waits: measured, or else estimated.
     held_mib: u64,
-    load: std::time::Duration,
     last_used: Instant,
+    /// What the ledger lets it hold.
+    pub(super) holding: Holding,
+    /// Whether that is enough for the next run, and stays so until the run is over.
+    is_reserved: bool,
     /// While it works.
     meter: Option<Meter>,
 }
@@ -42,20 +52,49 @@ pub(super) struct Source {
 pub(super) struct Residents(Vec<Resident>);
 
 impl Resident {
-    /// Returns a child that has just loaded its model.
-    pub(super) fn new(key: String, wanted: Arc<Load>, source: Source, arrived: Arrived) -> Self {
-        let Arrived { session, load } = arrived;
+    /// Returns a child that has just loaded its model, and may hold what was reserved for its first run.
+    pub(super) fn new(key: String, wanted: Arc<Load>, source: Source, arrived: Arrived, holding: Holding) -> Self {
         let held_mib = source.parts.held_mib();
-        let last_used = Instant::now();
-        let mut resident = Self { key, session, wanted, source, held_mib, load, last_used, meter: None };
+        let (session, last_used) = (arrived.session, Instant::now());
+        holding.loaded_in(arrived.load);
+        let (is_reserved, meter) = (true, None);
+        let mut resident = Self { key, session, wanted, source, held_mib, last_used, holding, is_reserved, meter };
         resident.begin();
         resident.weigh();
         resident
     }
 
+    /// Notes that it may hold as much as its next run needs.
+    pub(super) fn reserve(&mut self, holding: Holding) {
+        (self.holding, self.is_reserved) = (holding, true);
+    }
+
+    /// Tells those who wait for memory how long its run will still take, for as long as this runs.
+    pub(super) async fn tell_remaining(
+        holding: &Holding,
+        mut remaining: watch::Receiver<Option<Duration>>,
+    ) -> Infallible {
+        while remaining.changed().await.is_ok() {
+            holding.lasts(*remaining.borrow_and_update());
+        }
+        future::pending().await
+    }
+
+    /// Returns whether so much is reserved for its next run.
+    pub(super) fn has_reserved(&self, needed_mib: u64) -> bool {
+        self.is_reserved && self.holding.mib() >= needed_mib
+    }
+
+    /// Notes that no run follows at once. What it held for one is free for others.
+    pub(super) fn rest(&mut self) {
+        self.holding.idle(self.held_mib);
+        self.is_reserved = false;
+    }
+
     /// Notes that it is used from now on.
     pub(super) fn begin(&mut self) {
         self.last_used = Instant::now();
+        self.holding.busy();
         let device = self.session.describe().device;
         self.meter = self.session.process_id().and_then(|process_id| Meter::begin(process_id, &device));
     }
@@ -68,6 +107,12 @@ impl Resident {
             self.held_mib = held_mib;
         }
         reading.peak_mib
+    }
+
+    /// Ends it, and leaves what it may hold to a child that takes its place.
+    pub(super) async fn leave_to_another(self) -> Holding {
+        self.session.end().await;
+        self.holding
     }
 
     async fn leave(self) {
@@ -143,18 +188,32 @@ impl Residents {
         }
     }
 
-    /// Ends those who must leave so that the child of a model may hold `needed_mib`.
-    pub(super) async fn make_room(&mut self, budget: Budget, key: &str, needed_mib: u64) {
-        let now = Instant::now();
-        let others = self.0.iter().filter(|resident| resident.key != key);
-        let holdings = others.map(|resident| Holding {
-            key: resident.key.clone(),
-            held_mib: resident.held_mib,
-            load: resident.load,
-            idle: now.saturating_duration_since(resident.last_used),
-        });
-        for key in budget.make_room(needed_mib, holdings.collect()) {
-            self.end(&key).await;
+    /// Notes that no run of these follows at once, but perhaps one of the model `key`.
+    pub(super) fn rest_all_but(&mut self, key: Option<&str>) {
+        let others = self.0.iter_mut().filter(|resident| resident.is_reserved && Some(resident.key.as_str()) != key);
+        others.for_each(Resident::rest);
+    }
+
+    /// Ends the children of these models. Returns whether there were any.
+    pub(super) async fn end_these(&mut self, models: &BTreeSet<String>) -> bool {
+        let mut were_any = false;
+        for model in models {
+            if let Some(resident) = self.take(model) {
+                resident.leave().await;
+                were_any = true;
+            }
+        }
+        were_any
+    }
+
+    /// Ends whoever is asked to leave, for as long as this runs.
+    pub(super) async fn heed(&mut self, mut leaving: watch::Receiver<BTreeSet<String>>) -> Infallible {
+        loop {
+            let models = leaving.borrow_and_update().clone();
+            self.end_these(&models).await;
+            if leaving.changed().await.is_err() {
+                return future::pending().await;
+            }
         }
     }
 }

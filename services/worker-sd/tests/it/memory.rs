@@ -24,7 +24,7 @@ async fn studio_with_headroom(headroom_mib: u64) -> Studio {
     let limit_kib = peak_kib + headroom_mib * 1024;
     fs::write(&wrapper, format!("#!/bin/sh\nulimit -v {limit_kib}\nexec '{}'\n", program().display())).unwrap();
     fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
-    studio.engine = start_program_within(wrapper, studio.models.path(), ROOMY_MIB).await;
+    studio.engine = start_program_within(wrapper, studio.models.path(), ROOMY_MIB, &studio.queue).await;
     studio
 }
 

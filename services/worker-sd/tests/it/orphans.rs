@@ -9,12 +9,16 @@ use std::{
 };
 
 use contract::event::Phase;
+use queue::Queue;
+use testkit::valkey::TestValkey;
 use worker::Engine as _;
 
-use crate::studio::{Attempt, order, pid, start_engine, wait_until_gone};
+use crate::studio::{Attempt, order, pid, program, start_program_within, wait_until_gone};
 
 /// Set in the process that plays the worker.
 const WORKER: &str = "WORKER_SD_TEST_WORKER";
+/// Where its queue is.
+const VALKEY: &str = "WORKER_SD_TEST_VALKEY";
 
 #[test]
 fn a_killed_worker_leaves_no_engine_behind() {
@@ -24,9 +28,11 @@ fn a_killed_worker_leaves_no_engine_behind() {
     }
     let models = tempfile::tempdir().unwrap();
     testkit::tiny_models::write_sd(models.path()).unwrap();
+    let valkey = TestValkey::start().unwrap();
     let mut worker = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "orphans::a_killed_worker_leaves_no_engine_behind", "--nocapture"])
         .env(WORKER, models.path())
+        .env(VALKEY, valkey.url())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -40,7 +46,9 @@ fn a_killed_worker_leaves_no_engine_behind() {
 
 /// Says which process paints a long picture, and paints until it is killed.
 async fn be_the_worker(models: &Path) {
-    let mut engine = start_engine(models).await;
+    let queue = Queue::connect(&std::env::var(VALKEY).unwrap(), "test").await.unwrap();
+    queue.prepare().await.unwrap();
+    let mut engine = start_program_within(program(), models, 0, &queue).await;
     let mut attempt = Attempt::new();
     let long = order(|spec| (spec.painting.steps, spec.width, spec.height) = (150, 512, 512));
     engine.load(&long, &attempt.run).await.unwrap();

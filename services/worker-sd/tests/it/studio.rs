@@ -11,11 +11,13 @@ use contract::{
     JobId,
     spec::{JobSpec, Painting, TextToImage},
 };
+use queue::Queue;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open},
 };
 use tempfile::TempDir;
+use testkit::valkey::TestValkey;
 use tokio_util::sync::CancellationToken;
 use worker::{
     Engine as _, EngineError, Order, Picture, Run,
@@ -25,11 +27,15 @@ use worker_sd::sd::{SdEngine, Settings};
 
 /// Longer than anything here takes.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+/// Short, because a new ledger is closed for so long.
+const MEMORY_LEASE: Duration = Duration::from_millis(300);
 
 /// An engine and its models.
 pub(crate) struct Studio {
     pub(crate) engine: SdEngine,
     pub(crate) models: TempDir,
+    pub(crate) queue: Queue,
+    _valkey: TestValkey,
 }
 
 /// One attempt, with the worker's end of it.
@@ -44,7 +50,7 @@ impl Studio {
     pub(crate) async fn open() -> Self {
         let models = tempfile::tempdir().unwrap();
         testkit::tiny_models::write_sd(models.path()).unwrap();
-        Self { engine: start_engine(models.path()).await, models }
+        Self::around(models, 0).await
     }
 
     /// Starts the engine with so much memory beside a folder with the models `smoke`, `second` and `third`, which are alike.
@@ -55,7 +61,15 @@ impl Studio {
             let folder = models.path().join("checkpoints");
             fs::copy(folder.join("smoke.json"), folder.join(name).with_extension("json")).unwrap();
         }
-        Self { engine: start_engine_within(models.path(), memory_mib).await, models }
+        Self::around(models, memory_mib).await
+    }
+
+    async fn around(models: TempDir, memory_mib: u64) -> Self {
+        let valkey = TestValkey::start().unwrap();
+        let queue = Queue::connect(&valkey.url(), "test").await.unwrap();
+        queue.prepare().await.unwrap();
+        let engine = start_program_within(program(), models.path(), memory_mib, &queue).await;
+        Self { engine, models, queue, _valkey: valkey }
     }
 
     /// Runs a job as a worker does.
@@ -92,21 +106,12 @@ impl Attempt {
     }
 }
 
-/// Starts an engine for a folder of models.
-pub(crate) async fn start_engine(models: &Path) -> SdEngine {
-    start_engine_within(models, 0).await
-}
-
-/// Starts an engine that may hold so much memory.
-pub(crate) async fn start_engine_within(models: &Path, memory_mib: u64) -> SdEngine {
-    start_program_within(program(), models, memory_mib).await
-}
-
-/// Starts an engine of another program.
-pub(crate) async fn start_program_within(program: PathBuf, models: &Path, memory_mib: u64) -> SdEngine {
+/// Starts an engine of this program that may hold so much memory.
+pub(crate) async fn start_program_within(program: PathBuf, models: &Path, memory_mib: u64, queue: &Queue) -> SdEngine {
     let library = models::Library::open(models);
-    let settings = Settings { program, threads: 1, device: String::new(), memory_mib, library };
-    SdEngine::start(settings).await.unwrap()
+    let device = String::new();
+    let settings = Settings { program, threads: 1, device, memory_mib, memory_lease: MEMORY_LEASE, library };
+    SdEngine::start(settings, queue, &JobId::new().to_string()).await.unwrap()
 }
 
 /// Returns the order of a small picture, changed as the test likes.

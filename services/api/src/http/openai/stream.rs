@@ -91,7 +91,7 @@ impl Following {
             match outgoing {
                 Some(Ok(Outgoing::Preview(frame))) => self.take_preview(&frame),
                 Some(Ok(Outgoing::Event(event))) if !event.is_end() => {}
-                Some(Ok(Outgoing::CaughtUp(_) | Outgoing::Pulse(_))) => {}
+                Some(Ok(Outgoing::CaughtUp(_) | Outgoing::Pulse(_) | Outgoing::Memory(_))) => {}
                 // It has ended, or nothing more can be heard of it: then it is waited for without previews.
                 _ => self.finish().await,
             }

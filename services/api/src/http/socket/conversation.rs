@@ -149,6 +149,14 @@ async fn obey(watch: &mut Watch, text: &str) -> Result<(), Error> {
             watch.want_previews(on).await;
             Ok(())
         }
+        ClientMessage::Memory { on: true } => {
+            watch.want_memory();
+            Ok(())
+        }
+        ClientMessage::Memory { on: false } => {
+            watch.refuse_memory();
+            Ok(())
+        }
     }
 }
 
@@ -185,7 +193,7 @@ fn message(outgoing: Outgoing) -> Result<Message, Option<Goodbye>> {
         Outgoing::Event(event) => text(event.for_socket()),
         Outgoing::CaughtUp(place) => Ok(json(&ServerMessage::Subscribed { after: place.to_string() })),
         Outgoing::Resync => Ok(json(&ServerMessage::Resync)),
-        Outgoing::Pulse(pulse) => text(pulse),
+        Outgoing::Pulse(json) | Outgoing::Memory(json) => text(json),
         Outgoing::Preview(frame) => Ok(Message::Binary(frame)),
         Outgoing::TooSlow => Err(Some(TOO_SLOW)),
     }

@@ -15,7 +15,15 @@ use crate::sample::{file, result};
 
 pub(crate) fn progress(step: u32, steps: u32) -> Progress {
     let fraction = f64::from(step) / f64::from(steps);
-    Progress { phase: Phase::Sampling, step, steps, seconds_per_step: None, remaining_s: None, fraction }
+    Progress {
+        phase: Phase::Sampling,
+        step,
+        steps,
+        seconds_per_step: None,
+        remaining_s: None,
+        fraction,
+        waits_for: None,
+    }
 }
 
 /// A stream of events, as a browser reads it.

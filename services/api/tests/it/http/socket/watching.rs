@@ -1,13 +1,16 @@
 //! What a client hears: the last states first, everything in order, progress only if it keeps up, ends always.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use contract::{
     JobId,
     event::{JobChange, JobEvent},
+    memory::HoldingState,
     preview::Preview,
     socket::{CLOSE_TOO_SLOW, ServerMessage},
+    system::System,
 };
+use queue::memory::{Device, Want};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -301,4 +304,44 @@ async fn the_state_of_the_whole_comes_every_few_seconds() {
     };
     assert_eq!((pulse.queues[0].queued, pulse.queues[0].running, pulse.workers.len()), (1, 0, 0));
     assert!(pulse.memory_total_mib > pulse.memory_available_mib && pulse.memory_available_mib > 0);
+}
+
+#[tokio::test]
+async fn who_holds_memory_and_who_waits_comes_every_second_to_those_who_asked() {
+    let house = House::open().await;
+    let device = Device { name: "host:cpu".to_owned(), total_mib: 1000, comfortable_mib: 750 };
+    let ledger = house.queue.open_ledger(&device, "w1", Duration::from_millis(500)).unwrap();
+    let want = |model: &str| Want { model: model.to_owned(), mib: 600, load: Duration::ZERO, is_pinned: false };
+    let holding = ledger.reserve(&want("held"), |_| {}).await.unwrap();
+    holding.busy();
+    let wanted = want("wanted");
+    let waiting = ledger.reserve(&wanted, |_| {});
+    let mut socket = Socket::open(&house).await;
+    socket.say(&json!({ "type": "memory", "on": true })).await;
+    let looking = async {
+        loop {
+            let Heard::Said(ServerMessage::Memory { devices }) = socket.hear().await else {
+                panic!("memory was expected")
+            };
+            if devices.first().is_some_and(|device| !device.waiting.is_empty()) {
+                return devices;
+            }
+        }
+    };
+    let devices = tokio::select! {
+        devices = looking => devices,
+        granted = waiting => panic!("{granted:?} beside what is busy"),
+    };
+    assert_eq!((devices[0].device.as_str(), devices[0].total_mib, devices[0].comfortable_mib), ("host:cpu", 1000, 750));
+    assert_eq!((devices[0].holdings[0].model.as_str(), devices[0].holdings[0].state), ("held", HoldingState::Busy));
+    assert_eq!((devices[0].waiting[0].model.as_str(), devices[0].waiting[0].needed_mib), ("wanted", 600));
+    let system: System = house.get("/api/system").await.json();
+    assert_eq!(system.memory[0].holdings[0].model, "held");
+
+    // After the answer to this, nothing more comes.
+    socket.say(&json!({ "type": "memory", "on": false })).await;
+    socket.say(&json!({ "type": "subscribe", "jobs": [JobId::new()] })).await;
+    while !matches!(socket.hear().await, Heard::Said(ServerMessage::Subscribed { .. })) {}
+    let Heard::Said(heard) = socket.hear_anything().await else { panic!("a pulse was expected") };
+    assert!(matches!(heard, ServerMessage::System(_)), "{heard:?}");
 }

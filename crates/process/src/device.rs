@@ -1,10 +1,10 @@
-//! Which device the child sees.
+//! Which device a child sees.
 //!
-//! The library takes the first GPU that it finds, so a worker that serves another one hides the rest.
+//! An engine takes the first GPU that it finds, so a worker that serves another one hides the rest.
 
 /// Returns the variables of the environment that leave only the wanted device to see.
-/// A name that is not known changes nothing: the library then takes what it finds.
-pub(super) fn variables(device: &str) -> Vec<(&'static str, String)> {
+/// A name that is not known changes nothing: the engine then takes what it finds.
+pub fn variables(device: &str) -> Vec<(&'static str, String)> {
     const VISIBLE: [(&str, &[&str]); 3] = [
         ("cuda", &["CUDA_VISIBLE_DEVICES"]),
         ("hip", &["HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"]),

@@ -1,12 +1,16 @@
-//! How much memory a device has: what the machine, its container or the driver says.
+//! The budget: how much memory the models of a device may hold together, by what the machine, its container or the driver
+//! says.
+//!
+//! Who may have how much of it, and who must leave, is decided by the ledger of the device (`queue::memory`), which all
+//! workers of the device share.
 
 use std::{fs, time::Duration};
 
 use tokio::{process::Command, time::timeout};
 use tracing::{debug, info};
 
-use super::Budget;
-
+/// Without measurements, what is held together should stay below this share of what there is.
+const COMFORTABLE_PERCENT: u64 = 75;
 /// A driver that does not answer within this time is not asked again.
 const DRIVER_LIMIT: Duration = Duration::from_secs(10);
 /// Where a container of cgroup v2 finds the limit that holds for it.
@@ -14,18 +18,41 @@ const LIMIT_OF_CONTAINER: &str = "/sys/fs/cgroup/memory.max";
 /// Enough to try, where nothing can be found out.
 const UNKNOWN_MIB: u64 = 8192;
 
-/// Returns the budget of a device, by the name that the library gives it.
-pub(in crate::sd) async fn budget(device: &str) -> Budget {
-    let own_mib = match device.strip_prefix("cuda") {
-        Some(number) => memory_of_card(number.trim_start_matches(':')).await,
-        None => None,
-    };
-    let budget = Budget::of_device(own_mib.or_else(memory_of_machine).unwrap_or(UNKNOWN_MIB));
-    info!(
-        "the models on {device} may hold {} of {} MiB; ATELIER_MEMORY_MIB sets another budget",
-        budget.comfortable_mib, budget.whole_mib
-    );
-    budget
+/// How much memory the models of a device may hold together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Whoever wants to go beyond this makes others leave first.
+    pub comfortable_mib: u64,
+    /// Nothing can be larger than this.
+    pub whole_mib: u64,
+}
+
+impl Budget {
+    /// Returns a budget that somebody set: exactly that.
+    #[must_use]
+    pub fn set(mib: u64) -> Self {
+        Self { comfortable_mib: mib, whole_mib: mib }
+    }
+
+    /// Returns the budget of a device with so much memory.
+    #[must_use]
+    pub fn of_device(whole_mib: u64) -> Self {
+        Self { comfortable_mib: whole_mib * COMFORTABLE_PERCENT / 100, whole_mib }
+    }
+
+    /// Finds out the budget of a device, by the name that its engine gives it.
+    pub async fn find(device: &str) -> Self {
+        let own_mib = match device.strip_prefix("cuda") {
+            Some(number) => memory_of_card(number.trim_start_matches(':')).await,
+            None => None,
+        };
+        let budget = Self::of_device(own_mib.or_else(memory_of_machine).unwrap_or(UNKNOWN_MIB));
+        info!(
+            "the models on {device} may hold {} of {} MiB; ATELIER_MEMORY_MIB sets another budget",
+            budget.comfortable_mib, budget.whole_mib
+        );
+        budget
+    }
 }
 
 /// Returns the memory of the machine, or of the container that this runs in if that has less.

@@ -1,0 +1,68 @@
+//! The memory of devices, as the ledger has it: who holds what, and who waits.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The memory of one device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeviceMemory {
+    /// Which: the machine and the device, `host:cuda:0` or `host:cpu`.
+    pub device: String,
+    /// What there is.
+    pub total_mib: u64,
+    /// Beyond this, models must leave before others come.
+    pub comfortable_mib: u64,
+    /// Who holds how much, the largest first.
+    pub holdings: Vec<MemoryHolding>,
+    /// Who waits, in the order in which it is their turn.
+    pub waiting: Vec<MemoryRequest>,
+}
+
+/// A model in the memory of a device, or on its way there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MemoryHolding {
+    /// Its id.
+    pub model: String,
+    /// The worker that holds it.
+    pub worker: String,
+    /// How much it holds, or may hold while it works.
+    pub mib: u64,
+    /// What it does.
+    pub state: HoldingState,
+    /// For how many seconds it has been doing that.
+    pub for_s: u64,
+    /// For how many seconds it will still work, by its own estimate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining_s: Option<u64>,
+    /// Whether it stays, whoever waits.
+    #[serde(default)]
+    pub is_pinned: bool,
+    /// Whether it was asked to leave.
+    #[serde(default)]
+    pub is_leaving: bool,
+}
+
+/// A request for memory that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MemoryRequest {
+    /// For which model.
+    pub model: String,
+    /// The worker that asks.
+    pub worker: String,
+    /// How much it needs.
+    pub needed_mib: u64,
+    /// For how many seconds it has been waiting.
+    pub for_s: u64,
+}
+
+/// What a model in memory does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldingState {
+    /// It is being loaded.
+    Loading,
+    /// It works.
+    Busy,
+    /// It waits for work.
+    Idle,
+}

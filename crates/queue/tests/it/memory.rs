@@ -1,0 +1,7 @@
+//! The memory ledger.
+
+mod desk;
+mod leaving;
+mod ledger;
+mod model;
+mod shown;

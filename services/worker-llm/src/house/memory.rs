@@ -1,0 +1,59 @@
+//! The memory that models may use: what the ledger of the device grants.
+
+use std::time::Duration;
+
+use contract::job::{Failure, FailureCode};
+use queue::memory::{Holding, Ledger, Want};
+
+use crate::trouble::refusal;
+
+/// The memory that models may use; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    ledger: Ledger,
+    /// What models may hold together on the device.
+    comfortable_mib: u64,
+}
+
+impl Memory {
+    /// Uses the ledger of a device on which models may hold so much together.
+    #[must_use]
+    pub fn new(ledger: Ledger, comfortable_mib: u64) -> Self {
+        Self { ledger, comfortable_mib }
+    }
+
+    /// Returns what models may hold together.
+    pub(crate) fn comfortable_mib(&self) -> u64 {
+        self.comfortable_mib
+    }
+
+    /// Waits until a model may hold so much. `tell` hears why it must wait.
+    pub(super) async fn reserve(
+        &self,
+        name: &str,
+        mib: u64,
+        load: Duration,
+        mut tell: impl FnMut(String),
+    ) -> Result<Holding, Failure> {
+        let want = Want { model: name.to_owned(), mib, load, is_pinned: false };
+        let granted = self.ledger.reserve(&want, |waiting| tell(waiting.to_string())).await;
+        granted.map_err(|error| match error {
+            error @ queue::Error::NoRoom { .. } => {
+                refusal(error.to_string(), "give the model a shorter context in its preset, or take a smaller model")
+            }
+            error => Failure {
+                code: FailureCode::Engine,
+                message: format!("could not reserve memory for {name}: {:#}", anyhow::Error::from(error)),
+                remedy: None,
+            },
+        })
+    }
+
+    /// Waits until a model is asked to leave.
+    pub(super) async fn must_leave(&self, name: &str) {
+        let mut leaving = self.ledger.watch_leaving();
+        if leaving.wait_for(|models| models.contains(name)).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Measures what a llama-server holds: of the machine's memory the kernel counts it, of a card's the driver.
+
+use std::{fs, time::Duration};
+
+use tokio::{process::Command, time::timeout};
+
+/// A driver that does not answer within this time is not waited for.
+const DRIVER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Returns how many MiB of its device a process holds, where that can be told.
+pub(crate) async fn held_mib(process_id: u32, device: &str) -> Option<u64> {
+    if device.starts_with("cuda") {
+        return of_card(process_id).await;
+    }
+    if device == "cpu" { of_machine_mib(process_id) } else { None }
+}
+
+/// Returns how many MiB of the machine's memory a process holds.
+pub(crate) fn of_machine_mib(process_id: u32) -> Option<u64> {
+    of_machine(&fs::read_to_string(format!("/proc/{process_id}/status")).ok()?)
+}
+
+/// Returns what is in memory, by the words of the kernel.
+fn of_machine(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib / 1024)
+}
+
+/// Asks the driver once. In a container it may name processes by other numbers; then nothing is measured.
+async fn of_card(process_id: u32) -> Option<u64> {
+    let mut command = Command::new("nvidia-smi");
+    command.args(["--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"]).kill_on_drop(true);
+    let output = timeout(DRIVER_LIMIT, command.output()).await.ok()?.ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let lines = text.lines().filter_map(|line| line.split_once(','));
+    let of_it = lines.filter(|(number, _)| number.trim().parse() == Ok(process_id));
+    of_it.filter_map(|(_, mib)| mib.trim().parse::<u64>().ok()).reduce(|sum, mib| sum + mib)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_memory_of_a_process_of_this_machine_is_known() {
+        assert!(held_mib(std::process::id(), "cpu").await > Some(0));
+        assert_eq!(of_machine("VmRSS:\t  2048 kB\n"), Some(2));
+        assert_eq!(held_mib(1, "vulkan:0").await, None);
+    }
+}

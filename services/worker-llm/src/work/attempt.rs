@@ -1,0 +1,152 @@
+//! One job: its answer on its way, and its end.
+
+use std::time::Instant;
+
+use contract::{
+    job::{Failure, FailureCode},
+    text::{TextEvent, TextFrame, TextJob},
+};
+use queue::{Accepted, Ending, Lease};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, debug, field::Empty, info, info_span, warn};
+use worker::Parts;
+
+use crate::{
+    house::House,
+    metrics,
+    outbox::{EVENTS_WAITING, Outbox, Stopped},
+    talk,
+};
+
+/// How a job left this worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Succeeded,
+    Failed,
+    Cancelled,
+    Lost,
+    Released,
+    Unheard,
+}
+
+impl End {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
+            Self::Released => "released",
+            Self::Unheard => "unheard",
+        }
+    }
+}
+
+/// What comes of a job before its end is told.
+enum Course {
+    /// There is a last frame.
+    Over(TextFrame),
+    /// Nobody waits for the answer any more.
+    Unwanted,
+    /// Another worker has the job.
+    Lost,
+    /// The worker stops, and the job was not done in time.
+    Drained,
+}
+
+/// Runs a job inside the trace that began with its request, and tells how it ended.
+pub(super) async fn run(lease: Lease<TextJob>, house: &House, parts: &Parts, drained: &CancellationToken) {
+    let (id, kind) = (lease.job.id, lease.job.request.as_str());
+    let span = info_span!("text", job.id = %id, job.kind = kind, model.id = lease.job.model, job.outcome = Empty);
+    chassis::telemetry::continue_trace(&span, lease.job.traceparent.as_deref());
+    let began = Instant::now();
+    metrics::job_began();
+    debug!(job.id = %id, "job {id} leased");
+    let end = attempt(lease, house, parts, drained, began).instrument(span.clone()).await;
+    let duration = began.elapsed();
+    span.record("job.outcome", end.as_str());
+    metrics::job_ended(kind, end.as_str(), duration.as_secs_f64());
+    info!(job.id = %id, duration_ms = duration.as_millis() as u64, "job {id} ({kind}) {}", end.as_str());
+}
+
+async fn attempt(
+    lease: Lease<TextJob>,
+    house: &House,
+    parts: &Parts,
+    drained: &CancellationToken,
+    began: Instant,
+) -> End {
+    let mut outbox = Outbox::new(lease.job.id);
+    let course = tokio::select! {
+        biased;
+        () = lease.lost().cancelled_owned() => Course::Lost,
+        () = lease.cancelled().cancelled_owned() => Course::Unwanted,
+        course = pursue(&lease, house, parts, &mut outbox, began) => course,
+        () = drained.cancelled() => Course::Drained,
+    };
+    let told = match course {
+        Course::Lost => return End::Lost,
+        Course::Unwanted => lease.cancel().await.map(|accepted| (accepted, End::Cancelled)),
+        // Another worker can do it as if nothing had been.
+        Course::Drained if outbox.is_fresh() => lease.release().await.map(|accepted| (accepted, End::Released)),
+        Course::Drained => {
+            let failure = Failure {
+                code: FailureCode::Engine,
+                message: "the text worker stops, and the answer was not whole in time".to_owned(),
+                remedy: Some("ask again".to_owned()),
+            };
+            let frame = outbox.frame(vec![TextEvent::Failed { failure }]);
+            lease.finish(Ending::Text(&frame)).await.map(|accepted| (accepted, End::Failed))
+        }
+        Course::Over(frame) => {
+            let has_failed = matches!(frame.events.last(), Some(TextEvent::Failed { .. }));
+            let end = if has_failed { End::Failed } else { End::Succeeded };
+            lease.finish(Ending::Text(&frame)).await.map(|accepted| (accepted, end))
+        }
+    };
+    match told {
+        Ok((Accepted::Yes, end)) => end,
+        Ok((Accepted::Lost, _)) => End::Lost,
+        Err(error) => {
+            warn!("the queue did not hear how a job ended, so its lease runs out: {:#}", anyhow::Error::from(error));
+            End::Unheard
+        }
+    }
+}
+
+/// Answers, and sends the answer on its way meanwhile.
+async fn pursue(
+    lease: &Lease<TextJob>,
+    house: &House,
+    parts: &Parts,
+    outbox: &mut Outbox,
+    began: Instant,
+) -> Course {
+    let (events, gathered) = mpsc::channel(EVENTS_WAITING);
+    let mut is_first = true;
+    let sending = outbox.run(gathered, |frame| {
+        if is_first && frame.events.iter().any(|event| matches!(event, TextEvent::Delta(_))) {
+            is_first = false;
+            metrics::first_token(began.elapsed().as_secs_f64());
+        }
+        async move { lease.send(&frame).await }
+    });
+    let answering = async { Ok(talk::answer(&lease.job, house, parts, events).await) };
+    let (answered, mut last) = match tokio::try_join!(answering, sending) {
+        Ok(both) => both,
+        Err(Stopped::NobodyListens) => return Course::Unwanted,
+        Err(Stopped::Failed(error)) => {
+            let message = format!("a part of the answer could not be sent: {:#}", anyhow::Error::from(error));
+            (Err(Failure { code: FailureCode::Engine, message, remedy: None }), Vec::new())
+        }
+    };
+    last.push(match answered {
+        Ok(answer) => {
+            metrics::answered(&answer);
+            TextEvent::End { answer }
+        }
+        Err(failure) => TextEvent::Failed { failure },
+    });
+    Course::Over(outbox.frame(last))
+}
