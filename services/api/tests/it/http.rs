@@ -22,4 +22,5 @@ mod picture;
 mod socket;
 mod strangers;
 mod submission;
+mod text;
 mod walk;
