@@ -67,6 +67,7 @@ async fn latencies() -> anyhow::Result<Vec<f64>> {
             seconds_per_step: Some(0.05),
             remaining_s: Some(1.0),
             fraction: f64::from(step) / f64::from(EVENTS),
+            waits_for: None,
         });
         sent.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
         queue.announce(job.id, &change).await?;

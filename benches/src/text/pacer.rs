@@ -34,10 +34,7 @@ struct Post {
 }
 
 /// Counts a client that went away in the middle of a stream.
-struct Seat {
-    left: watch::Sender<u64>,
-    has_ended: bool,
-}
+struct Seat(Option<watch::Sender<u64>>);
 
 impl Pacer {
     /// Starts a pacer in front of this address.
@@ -76,10 +73,16 @@ impl Drop for Pacer {
     }
 }
 
+impl Seat {
+    fn leave_in_order(mut self) {
+        self.0 = None;
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
-        if !self.has_ended {
-            self.left.send_modify(|left| *left += 1);
+        if let Some(left) = &self.0 {
+            left.send_modify(|left| *left += 1);
         }
     }
 }
@@ -119,9 +122,8 @@ fn paced(
     pace: Duration,
     left: watch::Sender<u64>,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    let seat = Seat { left, has_ended: false };
-    let state = (answer.bytes_stream().boxed(), BytesMut::new(), Instant::now(), seat);
-    stream::unfold(state, move |(mut pieces, mut buffer, turn, mut seat)| async move {
+    let state = (answer.bytes_stream().boxed(), BytesMut::new(), Instant::now(), Seat(Some(left)));
+    stream::unfold(state, move |(mut pieces, mut buffer, turn, seat)| async move {
         loop {
             if let Some(end) = buffer.windows(2).position(|pair| pair == b"\n\n") {
                 let event = buffer.split_to(end + 2).freeze();
@@ -132,7 +134,7 @@ fn paced(
             match pieces.next().await {
                 Some(Ok(piece)) => buffer.extend_from_slice(&piece),
                 Some(Err(_)) | None => {
-                    seat.has_ended = true;
+                    seat.leave_in_order();
                     return None;
                 }
             }

@@ -6,7 +6,7 @@ use queue::{Accepted, Ending};
 use tokio::{task::JoinSet, time::timeout};
 
 use super::desk::{Desk, SETTINGS, answer, asking, end, last, next_of_answer, read, reception, take, told, words};
-use crate::dispatch::world::LIMIT;
+use crate::wait::PATIENCE;
 
 #[tokio::test]
 async fn an_answer_comes_in_order_with_one_end_and_leaves_nothing() {
@@ -55,7 +55,7 @@ async fn whoever_goes_away_ends_the_work_at_once() {
     assert!(next_of_answer(&mut answering).await.is_some());
     let begin = Instant::now();
     drop(answering);
-    timeout(LIMIT, lease.cancelled().cancelled()).await.unwrap();
+    timeout(PATIENCE, lease.cancelled().cancelled()).await.unwrap();
     println!("the cancel reached the worker after {:?}", begin.elapsed());
     assert!(begin.elapsed() < Duration::from_secs(2), "the cancel took {:?}", begin.elapsed());
     assert_eq!(lease.cancel().await.unwrap(), Accepted::Yes);
@@ -84,7 +84,7 @@ async fn a_worker_whose_cancel_was_lost_is_told_again_with_its_next_words() {
             number += 1;
         }
     };
-    timeout(LIMIT, told).await.unwrap();
+    timeout(PATIENCE, told).await.unwrap();
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn two_instances_get_their_own_answers() {
     assert_eq!(read(&mut first).await, (told(2), None));
     assert_eq!(read(&mut second).await, (told(3), None));
     stop.cancel();
-    timeout(LIMIT, task).await.unwrap().unwrap();
+    timeout(PATIENCE, task).await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -122,11 +122,11 @@ async fn two_hundred_at_once_are_all_answered() {
         let texts = desk.texts.clone();
         readers.spawn(async move { read(&mut texts.ask(asking("tiny")).await.unwrap()).await });
     }
-    for answer in timeout(LIMIT, readers.join_all()).await.unwrap() {
+    for answer in timeout(PATIENCE, readers.join_all()).await.unwrap() {
         assert_eq!(answer, (told(20), None));
     }
     println!("200 answers took {:?}", begin.elapsed());
-    timeout(LIMIT, workers.join_all()).await.unwrap();
+    timeout(PATIENCE, workers.join_all()).await.unwrap();
     desk.until_empty().await;
 }
 

@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     db::ground::Ground,
-    dispatch::world::{self, LIMIT, PREFIX, World},
+    dispatch::world::{self, PREFIX, World},
+    wait::PATIENCE,
 };
 
 pub(crate) const SETTINGS: Settings =
@@ -68,7 +69,7 @@ impl Desk {
             started_at: Clock::system().now(),
             last_problem: problem.map(str::to_owned),
         };
-        self.world.queue().announce_worker(&worker, LIMIT).await.unwrap();
+        self.world.queue().announce_worker(&worker, PATIENCE).await.unwrap();
     }
 
     pub(crate) async fn ask(&self) -> Answering {
@@ -114,7 +115,7 @@ pub(crate) fn asking(model: &str) -> Asking {
 
 pub(crate) async fn take(worker: &mut Consumer<TextJob>) -> Lease<TextJob> {
     let (affinity, stop) = (Affinity::default(), CancellationToken::new());
-    timeout(LIMIT, worker.next(&affinity, &stop)).await.expect("no request came").unwrap().expect("not stopped")
+    timeout(PATIENCE, worker.next(&affinity, &stop)).await.expect("no request came").unwrap().expect("not stopped")
 }
 
 pub(crate) fn words(id: JobId, number: u64) -> TextFrame {
@@ -140,7 +141,7 @@ pub(crate) async fn answer(lease: Lease<TextJob>, count: u64) {
 }
 
 pub(crate) async fn next(answering: &mut Answering) -> Option<TextEvent> {
-    timeout(LIMIT, answering.next()).await.expect("nothing was said")
+    timeout(PATIENCE, answering.next()).await.expect("nothing was said")
 }
 
 /// Returns the next event that is no word about waiting.

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::desk::{Desk, SETTINGS, answer, asking, next_of_answer, read, reason, take, told};
-use crate::dispatch::world::LIMIT;
+use crate::wait::PATIENCE;
 
 #[tokio::test]
 async fn a_full_server_refuses_and_takes_more_when_one_has_ended() {
@@ -93,6 +93,6 @@ async fn it_stops_when_it_is_told_and_takes_back_what_nobody_waits_for() {
     let answering = desk.ask().await;
     desk.stop.cancel();
     drop(answering);
-    timeout(LIMIT, desk.task).await.unwrap().unwrap();
+    timeout(PATIENCE, desk.task).await.unwrap().unwrap();
     desk.world.until_valkey_is_empty().await;
 }

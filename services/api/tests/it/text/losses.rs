@@ -5,7 +5,7 @@ use queue::{Accepted, Ending};
 use tokio::time::timeout;
 
 use super::desk::{Desk, answer, last, next_of_answer, read, take, told, words};
-use crate::dispatch::world::LIMIT;
+use crate::wait::PATIENCE;
 
 fn is_lost(failure: Option<Failure>) -> bool {
     failure.is_some_and(|failure| failure.code == FailureCode::WorkerLost && failure.remedy.is_some())
@@ -23,7 +23,7 @@ async fn a_part_that_was_lost_ends_the_answer_and_the_work() {
     let (text, failure) = read(&mut answering).await;
     assert_eq!(text, told(2));
     assert_eq!(failure.unwrap().message, "A part of the answer was lost on the way.");
-    timeout(LIMIT, lease.cancelled().cancelled()).await.unwrap();
+    timeout(PATIENCE, lease.cancelled().cancelled()).await.unwrap();
     assert_eq!(lease.cancel().await.unwrap(), Accepted::Yes);
     desk.until_empty().await;
 }

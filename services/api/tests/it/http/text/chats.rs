@@ -17,9 +17,12 @@ use tokio::time::timeout;
 use super::house::{
     MODEL, answer, begin, delta, end, error, events, failed, generated, next_job, open, open_with, say,
 };
-use crate::http::{
-    house::{House, PATIENCE, send, until},
-    picture::png,
+use crate::{
+    http::{
+        house::{House, send},
+        picture::png,
+    },
+    wait::{PATIENCE, until},
 };
 
 const CHAT: &str = "/v1/chat/completions";

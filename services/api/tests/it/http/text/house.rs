@@ -13,7 +13,10 @@ use serde_json::Value;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::http::house::{Answer, House, PATIENCE, send};
+use crate::{
+    http::house::{Answer, House, send},
+    wait::PATIENCE,
+};
 
 /// The id of the tiny model.
 pub(super) const MODEL: &str = "smoke";
