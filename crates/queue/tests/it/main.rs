@@ -1,5 +1,5 @@
 //! The queue at its door, on a real server.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod affinity;
 mod cancelling;

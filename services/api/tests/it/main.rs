@@ -1,6 +1,6 @@
 //! The API at its doors: HTTP, the database, the dispatch.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod db;
 mod dispatch;
