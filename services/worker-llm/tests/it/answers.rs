@@ -140,10 +140,13 @@ async fn vectors_tokens_and_prompts_come_as_a_whole() {
     assert!(usage.prompt_tokens > 0);
     assert_eq!(vectors[0], vectors[2]);
     assert_ne!(vectors[0], vectors[1]);
-    let cut = salon.hear("smoke", json!({ "kind": "embedding", "inputs": inputs, "dimensions": 4 })).await;
+    let (whole, shorter) = (vectors[0].len(), vectors[0].len() - 1);
+    let cut = salon.hear("smoke", json!({ "kind": "embedding", "inputs": inputs, "dimensions": shorter })).await;
     let TextAnswer::Embeddings { vectors, .. } = cut.end() else { panic!("{:?}", cut.end()) };
     let length: f32 = vectors[0].iter().map(|number| number * number).sum();
-    assert!(vectors[0].len() == 4 && (length - 1.0).abs() < 1e-3, "{:?}", vectors[0]);
+    assert!(vectors[0].len() == shorter && (length - 1.0).abs() < 1e-3, "{:?}", vectors[0]);
+    let longer = json!({ "kind": "embedding", "inputs": inputs, "dimensions": whole + 1 });
+    assert_eq!(salon.hear("smoke", longer).await.failure().code, FailureCode::Rejected);
 
     let tokens = salon.hear("smoke", json!({ "kind": "tokenize", "text": "The red fox", "with_pieces": true })).await;
     let TextAnswer::Tokens { tokens, pieces } = tokens.end() else { panic!("{:?}", tokens.end()) };
