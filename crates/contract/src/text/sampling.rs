@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 
 /// How tokens are chosen. What is not said is as the model's preset has it, or else as the engine has it.
@@ -45,7 +45,7 @@ pub struct TextSampling {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u32>,
     /// How much likelier single tokens are. From -100 (never) to 100 (always).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "by_token")]
     pub logit_bias: BTreeMap<u32, f64>,
     /// How many of the likeliest tokens are told beside each chosen one; with 0 only the chosen one's probability.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,4 +74,14 @@ pub enum AnswerFormat {
         /// The grammar.
         grammar: String,
     },
+}
+
+/// Reads a map by token. Keys are strings in JSON, and inside of a tagged enum serde no longer knows that they may be numbers.
+fn by_token<'de, D: Deserializer<'de>>(map: D) -> Result<BTreeMap<u32, f64>, D::Error> {
+    let named = BTreeMap::<String, f64>::deserialize(map)?;
+    let by_number = |(name, value): (String, f64)| match name.parse() {
+        Ok(token) => Ok((token, value)),
+        Err(_) => Err(D::Error::custom(format_args!("{name:?} is no token"))),
+    };
+    named.into_iter().map(by_number).collect()
 }

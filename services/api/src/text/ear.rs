@@ -74,6 +74,9 @@ pub(super) async fn publish_again(shared: &Shared, id: JobId) {
         return book.note_ended(id);
     };
     debug!(job.id = %new, "the request {id} was lost, and waits as {new}");
+    if shared.is_paused().await {
+        return;
+    }
     if let Err(error) = shared.publish(new).await {
         debug!("the request {new} is published when Valkey is back: {:#}", anyhow::Error::from(error));
     }
