@@ -43,9 +43,11 @@ async fn a_tool_is_called_and_its_answer_is_answered() {
         "parameters": { "type": "object", "properties": { "place": { "type": "string", "enum": ["lake", "sky"] } }, "required": ["place"] },
     });
     for choice in [json!({ "type": "auto" }), json!({ "type": "named", "name": "look" })] {
-        let fields = json!({ "tools": [tool], "tool_choice": choice, "sampling": { "max_tokens": 200 } });
+        let fields = json!({ "tools": [tool], "tool_choice": choice, "sampling": { "max_tokens": 400, "seed": 3 } });
         let called = salon.hear("smoke", chat("look at the lake", fields.clone())).await;
-        let calls: Vec<_> = called.deltas().flat_map(|delta| &delta.tool_calls).collect();
+        // A tiny model may call it twice.
+        let calls = called.deltas().flat_map(|delta| &delta.tool_calls).filter(|call| call.index == 0);
+        let calls: Vec<_> = calls.collect();
         assert_eq!(calls[0].name.as_deref(), Some("look"), "{:?}", called.events);
         let arguments: String = calls.iter().map(|call| call.arguments.as_str()).collect();
         let arguments_read: Value = serde_json::from_str(&arguments).unwrap();
