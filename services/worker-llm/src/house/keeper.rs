@@ -1,5 +1,8 @@
 //! The keeper of a model: starts its llama-server when somebody needs it, and ends it when nobody does.
 
+mod attend;
+mod bring;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -7,24 +10,18 @@ use std::{
 
 use contract::job::Failure;
 use process::Backoff;
-use queue::memory::Holding;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
+use self::attend::Leave;
 use super::{Desk, Mode, Settings};
 use crate::{
-    library::Found,
-    llama::{
-        Launch, measure,
-        server::{Server, Stillborn},
-    },
+    llama::{measure, server::Server},
     metrics,
-    trouble::{crash, refusal},
 };
 
 /// The first wait after a death; it doubles.
@@ -33,10 +30,6 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// After so long without a death, the next one counts as the first.
 const QUIET: Duration = Duration::from_secs(300);
-/// After so many deaths it is started in the safe mode.
-const DEATHS_UNTIL_SAFE: u32 = 2;
-/// After so many deaths in a row those who wait are told that it does not come up.
-const DEATHS_UNTIL_GIVEN_UP: u32 = 3;
 
 /// Somebody who needs the model.
 #[derive(Debug)]
@@ -133,20 +126,6 @@ struct Life {
     load: Duration,
 }
 
-/// A model that has just come into memory.
-struct Arrived {
-    server: Server,
-    holding: Holding,
-    desk: Arc<Desk>,
-}
-
-/// Why a model leaves.
-enum Leave {
-    Idle,
-    Asked,
-    Died(String),
-}
-
 impl Life {
     async fn live(mut self) {
         let mut comes_back = false;
@@ -183,209 +162,6 @@ impl Life {
         }
     }
 
-    /// Brings the model into memory; the inner error is for those who wait.
-    async fn bring(&mut self) -> Result<Result<Arrived, Failure>, Stopped> {
-        let mut deaths_now = 0;
-        loop {
-            let wait = self.backoff.remaining(Instant::now());
-            if !wait.is_zero() {
-                let seconds = wait.as_secs_f64().ceil();
-                self.say(format!("the engine of {} died; it is started again in {seconds} s", self.model));
-                self.meanwhile(sleep(wait)).await?;
-            }
-            let found = match self.meanwhile(self.find()).await? {
-                Ok(found) => found,
-                Err(failure) => return Ok(Err(failure)),
-            };
-            let is_safe = self.is_in_trouble();
-            let launch = if is_safe { found.launch.in_safe_mode() } else { found.launch.clone() };
-            let mib = found.needed_mib(&launch);
-            let holding = match self.reserve(mib).await? {
-                Some(Ok(holding)) => holding,
-                Some(Err(failure)) => return Ok(Err(failure)),
-                // Nobody waits any more.
-                None => return Ok(Err(crash("nobody waits for the model any more", None))),
-            };
-            if is_safe {
-                self.warn_of_safe_mode(&launch);
-            }
-            self.say(format!("{} is being loaded, about {mib} MiB", self.model));
-            let settings = Arc::clone(&self.settings);
-            let started = self.meanwhile(Server::start(&launch, &settings.llama)).await?;
-            match started {
-                Ok(server) => return Ok(Ok(self.settle(server, holding, &launch, &found, mib).await)),
-                Err(Stillborn::Refused(message)) => {
-                    self.note_problem(&message);
-                    let remedy = "check the file of the model, or load another one";
-                    return Ok(Err(refusal(format!("the model {} cannot be loaded: {message}", self.model), remedy)));
-                }
-                Err(Stillborn::Died(message)) => {
-                    drop(holding);
-                    self.note_death(&message);
-                    deaths_now += 1;
-                    if deaths_now >= DEATHS_UNTIL_GIVEN_UP {
-                        let message =
-                            format!("the model {} did not come up in {deaths_now} tries: {message}", self.model);
-                        return Ok(Err(crash(message, Some("look at the log of the text worker"))));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Looks up how the model is loaded.
-    fn find(&self) -> impl Future<Output = Result<Found, Failure>> + use<> {
-        let (shelf, model, mode) = (self.settings.shelf.clone(), self.model.clone(), self.mode);
-        let comfortable_mib = self.settings.memory.comfortable_mib();
-        async move {
-            let finding = tokio::task::spawn_blocking(move || shelf.find(&model, mode, comfortable_mib)).await;
-            finding.unwrap_or_else(|error| Err(crash(error.to_string(), None)))
-        }
-    }
-
-    /// Waits for memory; none when nobody waits for the model any more.
-    async fn reserve(&mut self, mib: u64) -> Result<Option<Result<Holding, Failure>>, Stopped> {
-        let (memory, name, load) = (self.settings.memory.clone(), self.ledger_name(), self.load);
-        let (view, changed) = (self.view.clone(), self.changed.clone());
-        let reserving = memory.reserve(&name, mib, load, |reason| {
-            view.send_modify(|view| view.reason = Some(reason));
-            changed.send_replace(());
-        });
-        tokio::pin!(reserving);
-        // Coming back after a death nobody may wait, and it need not wait long.
-        let has_waited_for = !self.waiting.is_empty();
-        loop {
-            let first_gone = gone(&mut self.waiting);
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Err(Stopped),
-                reserved = &mut reserving => return Ok(Some(reserved)),
-                Some(ask) = self.asks.recv() => self.waiting.push(ask),
-                () = first_gone => {}
-            }
-            self.waiting.retain(|ask| !ask.reply.is_closed());
-            if has_waited_for && self.waiting.is_empty() {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Makes the desk of a model that has come up.
-    async fn settle(&mut self, server: Server, holding: Holding, launch: &Launch, found: &Found, mib: u64) -> Arrived {
-        self.load = server.load;
-        holding.loaded_in(server.load);
-        let held_mib = self.measure(&server).await;
-        // What it computes in is taken only when it computes: until then what was reserved counts.
-        holding.idle(held_mib.unwrap_or_default().max(mib));
-        let mut desk = Desk::new(server.endpoint.clone(), &self.model, launch.slots);
-        desk.system_prompt.clone_from(&found.system_prompt);
-        desk.only_vectors = launch.pooling.is_some();
-        desk.has_vision = Some(server.properties.modalities.vision);
-        let (load_ms, context, slots) = (server.load.as_millis() as u64, server.context(), launch.slots);
-        metrics::model_loaded(server.load.as_secs_f64());
-        info!(
-            model.id = self.model,
-            duration_ms = load_ms,
-            "model {} is in memory after {load_ms} ms: {slots} slots of {context} tokens, {} MiB, {}",
-            self.model,
-            held_mib.unwrap_or(mib),
-            server.properties.build_info
-        );
-        let process_id = server.process_id();
-        self.change(|view| {
-            view.reason = None;
-            view.resident = Some(held_mib.or(Some(mib)));
-            view.slots = Some(slots);
-            view.process_id = process_id;
-        });
-        Arrived { server, holding, desk: Arc::new(desk) }
-    }
-
-    /// Looks after a model in memory until it leaves.
-    async fn attend(&mut self, arrived: Arrived) -> Result<Leave, Stopped> {
-        let Arrived { server, holding, desk } = arrived;
-        let mut gate = desk.watch();
-        let (name, memory) = (self.ledger_name(), self.settings.memory.clone());
-        let (mut was_busy, mut most_mib) = (false, None);
-        let leave = loop {
-            let is_busy = gate.borrow_and_update().inside > 0;
-            match (was_busy, is_busy) {
-                (false, true) => holding.busy(),
-                (true, false) => {
-                    most_mib = most_mib.max(self.look_again(&server));
-                    holding.idle(most_mib.unwrap_or_else(|| holding.mib()));
-                }
-                _ => {}
-            }
-            was_busy = is_busy;
-            let idle = self.settings.idle.filter(|_| !is_busy);
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => {
-                    desk.close();
-                    server.end().await;
-                    return Err(Stopped);
-                }
-                reason = server.died() => break Leave::Died(reason),
-                () = desk.hangs.cancelled() => {
-                    server.kill();
-                    break Leave::Died(format!("it said nothing for too long; {}", server.died().await));
-                }
-                () = memory.must_leave(&name) => {
-                    desk.close();
-                    if gate.borrow().inside == 0 {
-                        break Leave::Asked;
-                    }
-                    self.say(format!("{} leaves its memory to others when it is done, and comes back afterwards", self.model));
-                    tokio::select! {
-                        biased;
-                        // What is still under way then has been drained, or is given up.
-                        () = self.stop.cancelled() => {
-                            server.end().await;
-                            return Err(Stopped);
-                        }
-                        reason = server.died() => break Leave::Died(reason),
-                        () = desk.hangs.cancelled() => {
-                            server.kill();
-                            break Leave::Died(format!("it said nothing for too long; {}", server.died().await));
-                        }
-                        () = desk.empty() => break Leave::Asked,
-                    }
-                }
-                // The head of the loop looks who came or went.
-                _ = gate.changed() => {}
-                ask = self.asks.recv() => match ask {
-                    Some(ask) => drop(ask.reply.send(Ok(Arc::clone(&desk)))),
-                    None => {
-                        server.end().await;
-                        return Err(Stopped);
-                    }
-                },
-                () = sleep(idle.unwrap_or_default()), if idle.is_some() => {
-                    if desk.close_if_empty() {
-                        break Leave::Idle;
-                    }
-                }
-            }
-        };
-        desk.close();
-        match &leave {
-            Leave::Died(reason) => {
-                desk.epitaph.send_replace(Some(reason.clone()));
-                self.note_death(reason);
-            }
-            Leave::Idle => info!(model.id = self.model, "model {} was idle and leaves the memory", self.model),
-            Leave::Asked => {
-                metrics::model_evicted();
-                info!(model.id = self.model, "model {} leaves its memory to others", self.model);
-            }
-        }
-        server.end().await;
-        drop(holding);
-        self.change(|view| (view.resident, view.process_id) = (None, None));
-        Ok(leave)
-    }
-
     /// Waits for something, and lets those wait who ask meanwhile.
     async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stopped> {
         tokio::pin!(work);
@@ -411,17 +187,6 @@ impl Life {
         measure::held_mib(server.process_id()?, &self.settings.llama.device).await
     }
 
-    /// Measures again where that takes no time: the driver of a card is not asked while somebody may wait.
-    fn look_again(&self, server: &Server) -> Option<u64> {
-        let is_machine = self.settings.llama.device == "cpu";
-        is_machine.then(|| measure::of_machine_mib(server.process_id()?)).flatten()
-    }
-
-    fn is_in_trouble(&self) -> bool {
-        let is_quiet = self.died_at.is_none_or(|at| at.elapsed() >= QUIET);
-        !is_quiet && self.deaths >= DEATHS_UNTIL_SAFE
-    }
-
     fn note_death(&mut self, reason: &str) {
         if self.died_at.is_none_or(|at| at.elapsed() >= QUIET) {
             self.deaths = 0;
@@ -444,18 +209,6 @@ impl Life {
         self.change(|view| view.problem = Some((Instant::now(), problem)));
     }
 
-    fn warn_of_safe_mode(&self, launch: &Launch) {
-        warn!(
-            model.id = self.model,
-            "the engine of {} died {} times, so it starts in its safe mode: no layers on the GPU, a cache of 16 bits, \
-             {} slot of {} tokens",
-            self.model,
-            self.deaths,
-            launch.slots,
-            launch.context
-        );
-    }
-
     fn say(&self, reason: String) {
         self.change(|view| view.reason = Some(reason));
     }
@@ -464,16 +217,4 @@ impl Life {
         self.view.send_modify(change);
         self.changed.send_replace(());
     }
-}
-
-/// Waits until one of those who wait has gone away.
-async fn gone(waiting: &mut [Ask]) {
-    if waiting.is_empty() {
-        return std::future::pending().await;
-    }
-    std::future::poll_fn(|context| {
-        let is_gone = waiting.iter_mut().any(|ask| ask.reply.poll_closed(context).is_ready());
-        if is_gone { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
 }

@@ -44,6 +44,21 @@ async fn an_engine_that_dies_again_and_again_comes_up_with_less() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_hangs_is_given_up_and_comes_back() {
+    let mut salon = Salon::open(&[("ATELIER_STALL_S", "2")]).await;
+    let id = salon.ask("smoke", long_chat()).await;
+    salon.speaking(id).await;
+    let server = salon.servers(1).await[0];
+    signal(server, Signal::STOP);
+    let failure = salon.answer(id).await.failure().clone();
+    assert_eq!(failure.code, FailureCode::EngineCrashed);
+    assert!(failure.message.contains("said nothing for 2 s"), "{failure:?}");
+    let next = salon.hear("smoke", chat("hello", json!({ "sampling": { "max_tokens": 3 } }))).await;
+    assert!(!next.words().is_empty());
+    assert_ne!(salon.servers(1).await[0], server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_is_broken_or_missing_is_refused_in_words_and_the_worker_goes_on() {
     let mut salon = Salon::open(&[]).await;
     let bytes = fs::read(salon.model_path("smoke.gguf")).unwrap();

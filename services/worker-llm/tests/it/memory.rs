@@ -1,9 +1,13 @@
 //! Models that come and go.
 
-use contract::text::TextEvent;
-use serde_json::json;
+use std::time::Duration;
 
-use crate::salon::{Salon, chat, long_chat};
+use contract::text::TextEvent;
+use queue::memory::{Device, Want};
+use serde_json::json;
+use tokio::time::timeout;
+
+use crate::salon::{LIMIT, Salon, chat, long_chat};
 
 fn short() -> serde_json::Value {
     chat("hello", json!({ "sampling": { "max_tokens": 3 } }))
@@ -50,4 +54,31 @@ async fn two_models_that_do_not_fit_together_take_turns_and_say_why_they_wait() 
     // And back again.
     assert!(!salon.hear("one", short()).await.words().is_empty());
     assert_eq!(salon.servers(1).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_leaves_its_memory_to_a_picture_when_it_is_done_and_comes_back_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    testkit::tiny_models::write_llm(&folder.path().join("models")).unwrap();
+    let mut salon = Salon::open_in(folder, &[("ATELIER_MEMORY_MIB", "100")]).await;
+    salon.add_model("one", &json!({ "context": 8192, "parallel": 1, "mmproj": "" }));
+    let under_way = salon.ask("one", long_chat()).await;
+    salon.speaking(under_way).await;
+
+    let device = Device { name: worker::device_name("cpu", "cpu"), total_mib: 100, comfortable_mib: 100 };
+    let ledger = salon.queue.open_ledger(&device, "painter", Duration::from_millis(500)).unwrap();
+    let picture = Want { model: "picture".to_owned(), mib: 90, load: Duration::ZERO, is_pinned: false };
+    let reserving = timeout(LIMIT, ledger.reserve(&picture, |_| {}));
+    let (whole, reserved) = tokio::join!(salon.answer(under_way), reserving);
+    assert!(whole.words().len() > 1000, "it was broken off: {:?}", whole.events.last());
+    let holding = reserved.expect("the model leaves").unwrap();
+    holding.busy();
+    salon.servers(0).await;
+
+    let waiting = salon.ask("one", short()).await;
+    let says_why =
+        |event: &TextEvent| matches!(event, TextEvent::Waiting { reason } if reason.contains("picture holds 90 MiB"));
+    salon.heard_of(waiting, |events| events.iter().any(says_why)).await;
+    drop(holding);
+    assert!(!salon.answer(waiting).await.words().is_empty());
 }

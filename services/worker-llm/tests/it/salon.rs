@@ -134,7 +134,12 @@ impl Salon {
         let looking = async {
             loop {
                 let heard = self.heard.entry(id).or_default();
-                let events: Vec<_> = heard.frames.iter().flat_map(|frame| frame.events.clone()).collect();
+                let last = match &heard.end {
+                    Some(TextEnd::Said(last)) => Some(last),
+                    _ => None,
+                };
+                let frames = heard.frames.iter().chain(last);
+                let events: Vec<_> = frames.flat_map(|frame| frame.events.clone()).collect();
                 if is_enough(&events) {
                     return;
                 }

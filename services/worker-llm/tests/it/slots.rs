@@ -58,3 +58,21 @@ async fn a_hundred_short_answers_are_all_whole() {
     println!("100 answers in {:?}", begun.elapsed());
     assert!(begun.elapsed() < Duration::from_secs(50));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_word_is_there_soon() {
+    let mut salon = Salon::open(&[]).await;
+    let request = || chat("hello", json!({ "sampling": { "max_tokens": 4 } }));
+    salon.hear("smoke", request()).await;
+    let mut waits = Vec::new();
+    for _ in 0..50 {
+        let begun = Instant::now();
+        let id = salon.ask("smoke", request()).await;
+        salon.speaking(id).await;
+        waits.push(begun.elapsed());
+        salon.answer(id).await;
+    }
+    waits.sort();
+    println!("the first word after {:?} in the middle, {:?} at most", waits[25], waits[49]);
+    assert!(waits[25] < Duration::from_millis(500), "{waits:?}");
+}
