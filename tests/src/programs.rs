@@ -20,7 +20,7 @@ impl Programs {
         let folder = this.parent().context("this program is in no folder")?;
         let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
         let programs = Self { folder: folder.to_owned() };
-        for program in [programs.api(), programs.worker_sd(), programs.atelier()] {
+        for program in [programs.api(), programs.worker_sd(), programs.worker_llm(), programs.atelier()] {
             if !program.is_file() {
                 bail!("{} is not there; run `cargo build --workspace --exclude sd-engine` first", program.display());
             }
@@ -40,6 +40,12 @@ impl Programs {
         self.folder.join("worker-sd")
     }
 
+    /// Returns the text worker.
+    #[must_use]
+    pub fn worker_llm(&self) -> PathBuf {
+        self.folder.join("worker-llm")
+    }
+
     /// Returns the command line.
     #[must_use]
     pub fn atelier(&self) -> PathBuf {
@@ -48,10 +54,19 @@ impl Programs {
 
     /// Returns the engine: what `ATELIER_SD_ENGINE` names, or what `cargo xtask engines` built for this checkout.
     pub fn sd_engine(&self) -> anyhow::Result<PathBuf> {
-        if let Some(named) = env::var_os("ATELIER_SD_ENGINE").filter(|value| !value.is_empty()) {
-            return std::fs::canonicalize(named).context("following the path in ATELIER_SD_ENGINE");
+        self.engine("ATELIER_SD_ENGINE", "sd-engine")
+    }
+
+    /// Returns llama-server: what `ATELIER_LLAMA_SERVER` names, or what `cargo xtask engines` built for this checkout.
+    pub fn llama_server(&self) -> anyhow::Result<PathBuf> {
+        self.engine("ATELIER_LLAMA_SERVER", "llama-server")
+    }
+
+    fn engine(&self, setting: &str, program: &str) -> anyhow::Result<PathBuf> {
+        if let Some(named) = env::var_os(setting).filter(|value| !value.is_empty()) {
+            return std::fs::canonicalize(named).with_context(|| format!("following the path in {setting}"));
         }
-        let built = self.folder.parent().unwrap_or(&self.folder).join("sd-engine");
+        let built = self.folder.parent().unwrap_or(&self.folder).join(program);
         ensure!(built.is_file(), "{} is not there; run `cargo xtask engines` first", built.display());
         // A link, which another build may point elsewhere meanwhile.
         built.canonicalize().with_context(|| format!("following {}", built.display()))

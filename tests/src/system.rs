@@ -141,6 +141,18 @@ impl System {
         }
     }
 
+    /// Starts a text worker with the tiny language model.
+    pub fn start_text_worker(&mut self) -> anyhow::Result<Child> {
+        let engine = self.programs.llama_server()?;
+        testkit::tiny_models::write_llm(&self.models())?;
+        self.started += 1;
+        let name = format!("worker-{}", self.started);
+        let mut settings = self.settings(&self.folder().join(&name));
+        settings.push(("ATELIER_LLAMA_SERVER".to_owned(), engine.to_string_lossy().into_owned()));
+        settings.push(("ATELIER_TEXT_METRICS_PORT".to_owned(), "0".to_owned()));
+        Child::start(&name, &self.programs.worker_llm(), &settings, &self.folder().join(&name))
+    }
+
     /// Starts another worker. It has announced itself once `until_workers` says so.
     pub fn start_worker(&mut self) -> anyhow::Result<Child> {
         self.started += 1;
