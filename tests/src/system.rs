@@ -47,10 +47,6 @@ impl System {
             programs.sd_engine()?;
             testkit::tiny_models::write_sd(&folder.path().join("models"))?;
         }
-        if plan.text_workers > 0 {
-            programs.llama_server()?;
-            testkit::tiny_models::write_llm(&folder.path().join("models"))?;
-        }
         let (apis, workers, text_workers) = (plan.apis, plan.workers, plan.text_workers);
         let mut system = Self { plan, programs, apis: Vec::new(), workers: Vec::new(), valkey, folder, started: 0 };
         for number in 0..apis {
@@ -157,6 +153,9 @@ impl System {
 
     /// Starts another worker for text. It has announced itself once `until_workers` says so.
     pub fn start_text_worker(&mut self) -> anyhow::Result<Child> {
+        // Said now, and not by a worker that waits for ever.
+        self.programs.llama_server()?;
+        testkit::tiny_models::write_llm(&self.models())?;
         self.start_worker_of(&self.programs.worker_llm())
     }
 
@@ -200,7 +199,7 @@ impl System {
                 }
             }
         }
-        if let (1.., Ok(engine)) = (self.plan.text_workers, self.programs.llama_server()) {
+        if let Ok(engine) = self.programs.llama_server() {
             set("ATELIER_LLAMA_SERVER", path(engine));
         }
         settings.extend(self.plan.settings.iter().cloned());

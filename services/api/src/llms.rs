@@ -65,20 +65,7 @@ fn is_embedder(model: &LlmModel) -> bool {
 
 fn described(listed: ListedLlm) -> LanguageModel {
     let ListedLlm { id, size_bytes, model } = listed;
-    let mut described = LanguageModel {
-        name: id.clone(),
-        id,
-        size_bytes,
-        architecture: None,
-        parameters: None,
-        quantisation: None,
-        context_length: None,
-        context: None,
-        modalities: Vec::new(),
-        is_embedder: false,
-        has_chat_template: false,
-        problem: None,
-    };
+    let mut described = LanguageModel { size_bytes, ..unknown(id) };
     let model = match model {
         Ok(model) => model,
         Err(problem) => return LanguageModel { problem: Some(problem), ..described },
@@ -97,4 +84,22 @@ fn described(listed: ListedLlm) -> LanguageModel {
     described.context_length = metadata.context_length;
     described.has_chat_template = metadata.has_chat_template;
     described
+}
+
+/// Returns a language model of which only the id is known.
+pub(crate) fn unknown(id: String) -> LanguageModel {
+    LanguageModel {
+        name: id.clone(),
+        id,
+        size_bytes: 0,
+        architecture: None,
+        parameters: None,
+        quantisation: None,
+        context_length: None,
+        context: None,
+        modalities: Vec::new(),
+        is_embedder: false,
+        has_chat_template: false,
+        problem: None,
+    }
 }

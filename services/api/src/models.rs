@@ -46,6 +46,13 @@ pub(crate) enum Error {
     Broken(#[source] tokio::task::JoinError),
 }
 
+impl Error {
+    /// Returns whether there is no such model, which is not the same as one that cannot be used.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::NoLlm(_) | Self::NoModel(_) | Self::Library(models::Error::Unknown { .. }))
+    }
+}
+
 impl Models {
     pub(crate) fn open(config: &Config) -> Self {
         Self {

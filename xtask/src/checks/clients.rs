@@ -40,6 +40,7 @@ pub(super) fn run() -> anyhow::Result<Outcome> {
     testkit::tiny_models::write_llm(&models).context("could not write the smoke model for text")?;
     let settings = vec![
         ("ATELIER_SD_ENGINE", engines::sd_engine()?.into()),
+        ("ATELIER_LLAMA_SERVER", engines::llama_server()?.into()),
         ("ATELIER_API_KEY", KEY.into()),
         ("ATELIER_DRAIN_S", "1".into()),
     ];

@@ -1,21 +1,51 @@
 //! The language models that requests can name.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{Json, extract::State};
-use contract::{llm::LanguageModel, page::Page, problem::ProblemCode};
+use contract::{llm::LanguageModel, page::Page, problem::ProblemCode, spec::WorkerKind};
 
 use crate::{
     http::{Api, jobs::whole, problem::Error, submission::unusable_model},
+    llms::{self, Llm},
     models, submit,
 };
+
+/// What a text worker calls its engine when that is a server elsewhere, whose models lie in no folder here.
+const ELSEWHERE: &str = "OpenAI";
 
 /// Lists the language models, by id. Those that cannot be used say why.
 #[utoipa::path(get, path = "/api/llm/models", tag = "llm",
     responses((status = 200, description = "All of them.", body = Page<LanguageModel>)))]
 pub(crate) async fn list_llms(State(api): State<Arc<Api>>) -> Result<Json<Page<LanguageModel>>, Error> {
+    Ok(Json(whole(list(&api).await?)))
+}
+
+/// Returns the language models in the folder, and those of engines elsewhere.
+pub(crate) async fn list(api: &Api) -> Result<Vec<LanguageModel>, Error> {
     let listed = api.models.list_llms().await;
-    listed.map(|all| Json(whole(all))).map_err(|error| Error::unavailable("the folder of the models", error))
+    let mut listed = listed.map_err(|error| Error::unavailable("the folder of the models", error))?;
+    for id in list_elsewhere(api).await {
+        if !listed.iter().any(|known| known.id == id) {
+            listed.push(llms::unknown(id));
+        }
+    }
+    Ok(listed)
+}
+
+/// Returns the model of an engine elsewhere for a request that names it, or none in particular.
+pub(crate) async fn find_elsewhere(api: &Api, asked: Option<&str>) -> Option<Llm> {
+    let id = list_elsewhere(api).await.into_iter().find(|id| asked.is_none_or(|asked| asked == id))?;
+    // What it can do only its engine knows, which says so.
+    Some(Llm { id, has_vision: true, is_embedder: false })
+}
+
+/// Lists the models of engines elsewhere, as their workers announce them. None while Valkey does not answer.
+async fn list_elsewhere(api: &Api) -> Vec<String> {
+    let workers = api.queue.workers().await.unwrap_or_default();
+    let elsewhere = workers.into_iter().filter(|worker| worker.kind == WorkerKind::Llm && worker.engine == ELSEWHERE);
+    let models: BTreeSet<String> = elsewhere.flat_map(|worker| worker.resident_models).collect();
+    models.into_iter().collect()
 }
 
 /// Says why a language model cannot be used, and which ones look like it.

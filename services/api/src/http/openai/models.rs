@@ -9,7 +9,7 @@ use axum::{
 use contract::{llm::LanguageModel, problem::ProblemCode};
 use serde_json::{Value, json};
 
-use crate::http::{Api, json::shortened, models::unreadable, problem::Error};
+use crate::http::{Api, json::shortened, llm, models::unreadable, problem::Error};
 
 /// Lists the models that can be used: those that write first, because most of these programs want to chat.
 pub(crate) async fn list(State(api): State<Arc<Api>>) -> Result<Json<Value>, Error> {
@@ -29,7 +29,7 @@ pub(crate) async fn load(State(api): State<Arc<Api>>, path: RawPathParams) -> Re
 /// Returns every model as these programs see it. The folder of a model that writes and of one that paints may have the same name
 /// in them: then the id stands there once.
 async fn usable(api: &Api) -> Result<Vec<Value>, Error> {
-    let writing = api.models.list_llms().await.map_err(unreadable)?;
+    let writing = llm::models::list(api).await?;
     let painting = api.models.list().await.map_err(unreadable)?;
     let mut usable: Vec<Value> = writing.iter().filter(|llm| llm.problem.is_none()).map(writer).collect();
     for model in painting.into_iter().filter(|model| model.problem.is_none()) {

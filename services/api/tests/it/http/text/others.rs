@@ -1,13 +1,18 @@
 //! `POST /v1/completions` and `/v1/embeddings`, and the list of models.
 
-use contract::text::{
-    EmbeddingInput, TextAnswer, TextEvent, TextRequest,
-    reply::{Finish, Usage},
+use contract::{
+    spec::WorkerKind,
+    text::{
+        EmbeddingInput, TextAnswer, TextEvent, TextRequest,
+        reply::{Finish, Usage},
+    },
+    worker::{Worker, WorkerState},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::house::{MODEL, answer, begin, delta, end, error, events, generated, next_job, open};
+use crate::http::house::PATIENCE;
 
 #[tokio::test]
 async fn several_texts_are_continued_at_once_and_tokens_are_turned_into_words_first() {
@@ -75,6 +80,31 @@ async fn an_answer_of_another_kind_is_our_fault_and_says_nothing_more() {
     end(next_job(&mut worker).await, 0, vec![generated()]).await;
     let refused = waiting.await.unwrap();
     assert_eq!((refused.status, &error(&refused)["code"]), (StatusCode::INTERNAL_SERVER_ERROR, &json!("server_error")));
+}
+
+#[tokio::test]
+async fn the_models_of_an_engine_elsewhere_are_known_by_the_worker_that_speaks_to_it() {
+    let (house, mut worker) = open().await;
+    let announced = Worker {
+        name: "test-writer".to_owned(),
+        kind: WorkerKind::Llm,
+        engine: "OpenAI".to_owned(),
+        device: "elsewhere".to_owned(),
+        state: WorkerState::Idle,
+        job_id: None,
+        resident_models: vec!["far/away".to_owned()],
+        residents: Vec::new(),
+        started_at: chassis::clock::Clock::system().now(),
+        last_problem: None,
+    };
+    house.queue.announce_worker(&announced, PATIENCE).await.unwrap();
+    assert_eq!(house.get("/v1/models/far/away").await.status, StatusCode::OK);
+    let request = json!({ "model": "far/away", "messages": [{ "role": "user", "content": "x" }] });
+    let waiting = begin(house.request(Method::POST, "/v1/chat/completions").json(&request));
+    let lease = next_job(&mut worker).await;
+    assert_eq!(lease.job.model, "far/away");
+    answer(lease, "hello from afar").await;
+    assert_eq!(waiting.await.unwrap().status, StatusCode::OK);
 }
 
 #[tokio::test]
