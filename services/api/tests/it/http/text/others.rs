@@ -12,7 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::house::{MODEL, answer, begin, delta, end, error, events, generated, next_job, open};
-use crate::http::house::PATIENCE;
+use crate::wait::PATIENCE;
 
 #[tokio::test]
 async fn several_texts_are_continued_at_once_and_tokens_are_turned_into_words_first() {
