@@ -122,7 +122,7 @@ mod tests {
         "esrgan/tiny-esrgan-x2.safetensors 1672564 3a6062bd51c8e29c",
         "esrgan/tiny-esrgan-x4.safetensors 1746700 2820bcc5fa5d4040",
         "llm/mmproj-smoke.gguf 503808 d9cee5d6e1b6ee35",
-        "llm/smoke.gguf 2164992 61202572b7b06431",
+        "llm/smoke.gguf 2164992 48b5219042514100",
         "lora/tiny-lora.safetensors 4568 e2a29f6a011979b9",
     ];
 }

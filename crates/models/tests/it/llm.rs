@@ -202,7 +202,7 @@ fn absurd_metadata_is_passed_over_and_takes_no_memory() {
     gguf.metadata.retain(|(key, ..)| !key.ends_with("block_count") && !key.ends_with(".head_count"));
     let many = [&4_u32.to_le_bytes()[..], &100_000_u64.to_le_bytes(), &vec![1; 400_000]].concat();
     let gguf = gguf
-        .with("llama.block_count", 10, huge.clone())
+        .with("llama.block_count", 10, huge)
         .with("llama.attention.head_count", 9, many)
         .with("llama.pooling_type", 4, vec![255; 4])
         .with("llama.attention.sliding_window", 11, vec![255; 8]);

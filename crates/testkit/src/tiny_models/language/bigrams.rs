@@ -65,6 +65,12 @@ impl Bigrams {
         for closing in ["}", "]", ">"] {
             self.add(sign(closing), vocabulary.end, 1.0);
         }
+        // The grammar of a call has room for a list of them, and one is enough.
+        self.add(sign("}"), vocabulary.tool_call_end, 4.0);
+        for closing in ["}", "]"] {
+            self.add(sign("}"), sign(closing), 1.0);
+            self.add(sign("]"), sign(closing), 1.0);
+        }
     }
 
     fn row(&self, word: usize) -> Vec<f64> {
