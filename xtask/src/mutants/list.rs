@@ -155,7 +155,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant("shared.lua", "if reply then return end", "", "events tell of text jobs"),
     mutant("shared.lua", "known[5] or '', known[6])", "known[5] or '')", "a text job that nobody ends goes to SQL"),
     mutant("finish.lua", "known[7],\n    known[8])", "known[7])", "a text job that its worker ends goes to SQL"),
-    mutant("beat.lua", "emit(keys[2], args[1], args[4], known[6])", "emit(keys[2], args[1], args[4])", "events tell of beats for text"),
+    mutant(
+        "beat.lua",
+        "emit(keys[2], args[1], args[4], known[6])",
+        "emit(keys[2], args[1], args[4])",
+        "events tell of beats for text",
+    ),
     mutant("reap.lua", "expires and tonumber(expires) <= now", "expires", "what waits for a worker is reaped at once"),
     mutant(
         "reap.lua",
