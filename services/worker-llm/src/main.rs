@@ -23,8 +23,11 @@ async fn serve() -> anyhow::Result<()> {
     let Some(parts) = connect(&config, &stop).await? else { return Ok(()) };
     match engine::open(choice, &config, &parts).await? {
         Some((house, description)) => Box::pin(worker_llm::run(house, description, parts, stop)).await,
-        // Who wants no text should not see a service that fails.
-        None => Ok(stop.cancelled().await),
+        None => {
+            // Who wants no text should not see a service that fails.
+            stop.cancelled().await;
+            Ok(())
+        }
     }
 }
 

@@ -53,9 +53,9 @@ pub(super) async fn follow(
         };
         if news != said {
             if problem.is_some() {
-                warn!("{news}")
+                warn!("{news}");
             } else {
-                info!("{news}")
+                info!("{news}");
             }
             said = news;
             *models.lock().unwrap_or_else(PoisonError::into_inner) = names;

@@ -36,7 +36,8 @@ fn plain(line: &str) -> &str {
     while let Some((word, after)) = rest.split_once(' ') {
         let is_time = word.starts_with(|first: char| first.is_ascii_digit())
             && word.chars().all(|letter| letter.is_ascii_digit() || ".:".contains(letter));
-        if !is_time && !(word.len() == 1 && "EWIDT".contains(word)) {
+        let is_level = word.len() == 1 && "EWIDT".contains(word);
+        if !(is_time || is_level) {
             break;
         }
         rest = after.trim_start();
