@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::Value;
 
 /// How tokens are chosen. What is not said is as the model's preset has it, or else as the engine has it.
@@ -45,7 +45,7 @@ pub struct TextSampling {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u32>,
     /// How much likelier single tokens are. From -100 (never) to 100 (always).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "read_bias")]
     pub logit_bias: BTreeMap<u32, f64>,
     /// How many of the likeliest tokens are told beside each chosen one; with 0 only the chosen one's probability.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,4 +74,26 @@ pub enum AnswerFormat {
         /// The grammar.
         grammar: String,
     },
+}
+
+/// Reads numbers that are keys. JSON has them as texts, and within a tagged enum serde does not read those as numbers by itself.
+fn read_bias<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u32, f64>, D::Error> {
+    let named = BTreeMap::<String, f64>::deserialize(deserializer)?;
+    let read = |(token, bias): (String, f64)| Ok((token.parse().map_err(D::Error::custom)?, bias));
+    named.into_iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Completion, TextRequest};
+
+    #[test]
+    fn a_bias_survives_the_way_through_the_queue() {
+        let sampling = TextSampling { logit_bias: BTreeMap::from([(42, -100.0)]), ..TextSampling::default() };
+        let completion = Completion { prompt: "x".to_owned(), suffix: None, count: 1, echo: false, sampling };
+        let request = TextRequest::Completion(Box::new(completion));
+        let json = serde_json::to_string(&request).unwrap();
+        assert_eq!(serde_json::from_str::<TextRequest>(&json).unwrap(), request, "{json}");
+    }
 }
