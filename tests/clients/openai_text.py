@@ -81,7 +81,8 @@ def a_stream_is_the_whole_answer_in_pieces_and_ends_with_usage():
 
 
 def a_tool_is_called_and_its_answer_is_used():
-    asked = chat(tools=[LOOK], max_tokens=200)
+    # The tiny model would call it again and again.
+    asked = chat(tools=[LOOK], max_tokens=200, temperature=0, parallel_tool_calls=False)
     choice = asked.choices[0]
     assert choice.finish_reason == "tool_calls", choice
     call = choice.message.tool_calls[0]
@@ -94,7 +95,7 @@ def a_tool_is_called_and_its_answer_is_used():
 
 def a_tool_call_comes_in_pieces_too():
     name, arguments, reasons = "", "", []
-    for chunk in chat(tools=[LOOK], max_tokens=200, stream=True):
+    for chunk in chat(tools=[LOOK], max_tokens=200, temperature=0, parallel_tool_calls=False, stream=True):
         choice = chunk.choices[0]
         reasons.append(choice.finish_reason)
         for call in choice.delta.tool_calls or []:
@@ -172,7 +173,7 @@ def a_response_has_items_and_a_stream_of_them_ends_with_the_whole():
 
 def a_response_calls_a_tool_and_takes_its_answer():
     tool = {"type": "function", **LOOK["function"], "strict": False}
-    asked = client.responses.create(model=MODEL, input="hello", tools=[tool])
+    asked = client.responses.create(model=MODEL, input="hello", tools=[tool], parallel_tool_calls=False, temperature=0)
     call = next(item for item in asked.output if item.type == "function_call")
     assert call.name == "look_up" and "what" in json.loads(call.arguments)
     items = [
