@@ -29,7 +29,7 @@ def a_stream_is_put_together():
 
 
 def a_tool_is_called():
-    parameters = {"type": "object", "properties": {"what": {"type": "string"}}, "required": ["what"]}
+    parameters = {"type": "object", "properties": {"what": {"enum": ["lake", "fox"]}}, "required": ["what"]}
     tool = {"type": "function", "function": {"name": "look_up", "parameters": parameters}}
     answer = litellm.completion(**WAY, messages=HELLO, tools=[tool], max_tokens=200)
     call = answer.choices[0].message.tool_calls[0]

@@ -10,7 +10,7 @@ const [address, key] = process.argv.slice(2);
 const client = new OpenAI({ baseURL: `${address}/v1`, apiKey: key, maxRetries: 0, timeout: 120_000 });
 const model = "smoke";
 const messages = [{ role: "user", content: "hello" }];
-const parameters = { type: "object", properties: { what: { type: "string" } }, required: ["what"] };
+const parameters = { type: "object", properties: { what: { enum: ["lake", "fox"] } }, required: ["what"] };
 
 async function aChatIsAnswered() {
   const answer = await client.chat.completions.create({ model, messages, max_tokens: 16 });

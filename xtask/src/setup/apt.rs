@@ -166,7 +166,7 @@ mod tests {
         let line = command_for_people(&missing);
         assert!(line.starts_with("sudo apt-get update && sudo apt-get install"), "{line}");
         assert!(
-            line.contains(" supervisor build-essential cmake libclang-dev redis-server postgresql python3-venv"),
+            line.contains(" supervisor build-essential cmake libclang-dev python3-venv redis-server postgresql npm"),
             "{line}"
         );
     }

@@ -99,6 +99,14 @@ pub(crate) fn all() -> impl Iterator<Item = Need> {
             package: "postgresql",
             by_hand: "install PostgreSQL 15 or newer; no server needs to run",
         },
+        Need {
+            name: "npm",
+            why: "installs openai-js and the AI SDK, and a node for them, which try the server",
+            purpose: Purpose::Test,
+            is_there: || program::find("npm").is_some() && program::find("node").is_some(),
+            package: "npm",
+            by_hand: "install npm 9 or newer with any node that it runs on",
+        },
     ]
     .into_iter()
     .chain(Feature::known_ones_chosen().into_iter().filter_map(for_feature))

@@ -85,3 +85,18 @@ fn by_token<'de, D: Deserializer<'de>>(map: D) -> Result<BTreeMap<u32, f64>, D::
     };
     named.into_iter().map(by_number).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{Completion, TextRequest};
+
+    #[test]
+    fn a_bias_survives_the_way_through_the_queue() {
+        let sampling = TextSampling { logit_bias: BTreeMap::from([(42, -100.0)]), ..TextSampling::default() };
+        let completion = Completion { prompt: "x".to_owned(), suffix: None, count: 1, echo: false, sampling };
+        let request = TextRequest::Completion(Box::new(completion));
+        let json = serde_json::to_string(&request).unwrap();
+        assert_eq!(serde_json::from_str::<TextRequest>(&json).unwrap(), request, "{json}");
+    }
+}
