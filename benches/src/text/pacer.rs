@@ -104,7 +104,8 @@ async fn forward(post: Post, request: Request) -> anyhow::Result<Response> {
     let answer = forwarded.body(axum::body::to_bytes(body, MOST_BYTES).await?).send().await?;
     let mut response = Response::builder().status(answer.status());
     let media_type = answer.headers().get(header::CONTENT_TYPE).cloned();
-    let is_stream = media_type.as_ref().is_some_and(|media_type| media_type.as_bytes().starts_with(b"text/event-stream"));
+    let is_stream =
+        media_type.as_ref().is_some_and(|media_type| media_type.as_bytes().starts_with(b"text/event-stream"));
     if let Some(media_type) = media_type {
         response = response.header(header::CONTENT_TYPE, media_type);
     }

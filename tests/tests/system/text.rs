@@ -63,7 +63,8 @@ async fn an_answer_is_the_same_whole_and_in_pieces() {
 
     let events = stream(&client, &chat("Tell me about the sea.")).await;
     assert_eq!(events.last().unwrap(), "[DONE]");
-    let chunks: Vec<Value> = events[..events.len() - 1].iter().map(|data| serde_json::from_str(data).unwrap()).collect();
+    let chunks: Vec<Value> =
+        events[..events.len() - 1].iter().map(|data| serde_json::from_str(data).unwrap()).collect();
     assert_eq!(chunks[0]["choices"][0]["delta"]["role"], "assistant");
     let pieces: Vec<&str> =
         chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
@@ -99,7 +100,8 @@ async fn a_text_worker_that_is_killed_costs_its_answers_and_nothing_else() {
     let mut system = Plan::new().workers(0).text_workers(1).set("lease_ms", &1500).start().await.unwrap();
     let client = system.client();
     ask(&client, &chat("hello")).await;
-    let long = with(chat("Tell me a very long story."), json!({"max_tokens": 4000, "ignore_eos": true, "stream": true}));
+    let long =
+        with(chat("Tell me a very long story."), json!({"max_tokens": 4000, "ignore_eos": true, "stream": true}));
     let mut answer = client.post("/v1/chat/completions", &long).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let mut text = String::new();
