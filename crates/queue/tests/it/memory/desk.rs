@@ -6,7 +6,7 @@ use redis::aio::MultiplexedConnection;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::ground::{Ground, PREFIX};
+use crate::ground::{Ground, LIMIT, PREFIX};
 
 pub(super) const DEVICE: &str = "host:cpu";
 pub(super) const TOTAL_MIB: u64 = 1000;
@@ -90,7 +90,9 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) async fn new() -> Self {
         let ground = Ground::new().await;
-        let raw = ground.raw().await;
+        let mut raw = ground.raw().await;
+        // The usual half second is too little for a machine that builds meanwhile.
+        raw.set_response_timeout(LIMIT);
         Self { _ground: ground, raw }
     }
 

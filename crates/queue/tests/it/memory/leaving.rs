@@ -50,8 +50,9 @@ async fn what_loads_slowly_stays_longer() {
 
 #[tokio::test]
 async fn what_takes_much_for_little_leaves_first() {
-    let held = [("small", idle(100, 5000, 1000)), ("large", idle(600, 5000, 1000))];
-    assert_eq!(leaving(400, &held).await, ["large"]);
+    // 13.3 and 12.5 ms of load for each MiB.
+    let held = [("a", idle(300, 4000, 0)), ("b", idle(400, 5000, 0))];
+    assert_eq!(leaving(350, &held).await, ["b"]);
 }
 
 #[tokio::test]
@@ -175,4 +176,17 @@ async fn a_worker_need_not_wait_for_its_own_models_to_have_had_their_time() {
     desk.sync("one", &told).await;
     desk.open().await;
     assert_eq!(desk.sync("one", &told).await.leaving, ["young"]);
+}
+
+#[tokio::test]
+async fn who_waits_for_more_leaves_before_what_was_loaded_just_now() {
+    let mut desk = Desk::new().await;
+    let young = Held { age_ms: 10, ..idle(350, 10, 0) };
+    let waits = Held { state: "busy", ..idle(350, 10, 0) };
+    let more = Asked { mib: 700, load_ms: 10, is_pinned: false, ask: 7 };
+    let told = Told { asked: [("waits".to_owned(), more)].into(), ..holding(&[("waits", waits), ("young", young)]) };
+    desk.sync("asker", &asked(400)).await;
+    desk.sync("holder", &told).await;
+    desk.open().await;
+    assert_eq!(desk.sync("holder", &told).await.leaving, ["waits"]);
 }

@@ -42,7 +42,7 @@ impl World {
             self.count("granted again after a lost answer");
         }
         let kept = self.desk.kept().await.expect("somebody spoke");
-        self.check_grants(&kept);
+        self.check_grants(before.as_ref(), &kept);
         self.check_leaving(before.as_ref(), &kept);
         for (model, held) in &told.held {
             let holding = &kept.workers[&name].holdings[model];
@@ -67,7 +67,7 @@ impl World {
     }
 
     /// Whoever was granted memory was first in line, and it fitted.
-    fn check_grants(&mut self, kept: &Kept) {
+    fn check_grants(&mut self, before: Option<&Kept>, kept: &Kept) {
         let holds = |waits: &Waits| {
             let worker = kept.workers.get(&waits.worker);
             worker.and_then(|worker| worker.holdings.get(&waits.model)).is_some_and(|holding| holding.ask == waits.ask)
@@ -77,8 +77,10 @@ impl World {
             return;
         }
         assert!(self.closed_ms <= SLOP_MS, "{granted:?} while the ledger is closed for {} ms", self.closed_ms);
-        let could_have: Vec<&Waits> =
-            self.line.iter().filter(|waits| holds(waits) || !is_hopeless(kept, waits)).collect();
+        // What was pinned a moment ago need not be any more, by what was granted just now.
+        let could_never =
+            |waits: &Waits| is_hopeless(kept, waits) || before.is_some_and(|before| is_hopeless(before, waits));
+        let could_have: Vec<&Waits> = self.line.iter().filter(|waits| holds(waits) || !could_never(waits)).collect();
         let first: Vec<&Waits> = could_have.iter().take(granted.len()).copied().collect();
         assert!(first.iter().all(|waits| holds(waits)), "{granted:?} overtook others in {:?}", self.line);
         let all: Vec<_> = kept.holdings().collect();
