@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use contract::{JobId, job::Priority, text::TextJob};
 use queue::{Accepted, Ending};
 use tokio::{task::JoinSet, time::timeout};
 
@@ -70,21 +71,20 @@ async fn whoever_goes_away_while_waiting_leaves_nothing_in_the_queue() {
 }
 
 #[tokio::test]
-async fn a_worker_whose_cancel_was_lost_is_told_again_with_its_next_words() {
+async fn the_words_of_a_request_that_nobody_waits_for_end_it() {
     let desk = Desk::open().await;
     let mut worker = desk.worker("one").await;
     let answering = desk.ask().await;
     let lease = take(&mut worker).await;
-    desk.world.valkey.ask("CLIENT KILL TYPE pubsub").unwrap();
+    // As if its cancel had been lost.
+    let stray = TextJob { id: JobId::new(), ..lease.job.clone() };
+    let (wait, silence) = (SETTINGS.wait, SETTINGS.lease);
+    desk.world.queue().publish_text(&stray, Priority::Interactive, wait, silence).await.unwrap();
+    let stray = take(&mut worker).await;
+    assert_eq!(stray.send(&words(stray.job.id, 0)).await.unwrap(), 1);
+    timeout(PATIENCE, stray.cancelled().cancelled()).await.unwrap();
+    assert!(!lease.cancelled().is_cancelled());
     drop(answering);
-    let told = async {
-        let mut number = 0;
-        while !lease.cancelled().is_cancelled() {
-            lease.send(&words(lease.job.id, number)).await.unwrap();
-            number += 1;
-        }
-    };
-    timeout(PATIENCE, told).await.unwrap();
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ async fn a_worker_that_dies_ends_the_answer() {
     drop((lease, worker));
     let (text, failure) = read(&mut answering).await;
     assert_eq!(text, told(1));
-    assert!(is_lost(failure));
+    assert_eq!(failure.unwrap().message, "The text worker disappeared before the answer was whole.");
     desk.until_empty().await;
 }
 
