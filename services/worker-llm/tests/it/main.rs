@@ -1,6 +1,6 @@
 //! The text worker, as its program, with the real llama-server and a tiny model.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod answers;
 mod cancels;

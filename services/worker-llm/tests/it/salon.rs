@@ -267,11 +267,13 @@ impl Answer {
 
     /// Returns the reasons for waiting.
     pub(crate) fn reasons(&self) -> Vec<&str> {
-        let reason = |event| match event {
-            &TextEvent::Waiting { ref reason } => Some(reason.as_str()),
-            _ => None,
-        };
-        self.events.iter().filter_map(reason).collect()
+        let mut reasons = Vec::new();
+        for event in &self.events {
+            if let TextEvent::Waiting { reason } = event {
+                reasons.push(reason.as_str());
+            }
+        }
+        reasons
     }
 }
 

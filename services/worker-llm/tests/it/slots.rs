@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use contract::text::TextEvent;
+use contract::{spec::WorkerKind, text::TextEvent};
 use serde_json::json;
 
 use crate::salon::{Salon, chat, long_chat};
@@ -39,6 +39,9 @@ async fn a_full_model_does_not_keep_another_from_answering() {
     let other = salon.hear("second", chat("hello", json!({ "sampling": { "max_tokens": 3 } }))).await;
     assert!(!other.words().is_empty());
     assert_eq!(salon.servers(2).await.len(), 2);
+    // It waits in its lane, where another worker could take it.
+    let depth = salon.queue.depth(WorkerKind::Llm).await.unwrap();
+    assert_eq!((depth.queued, depth.running), (1, 1));
     salon.queue.cancel(first).await.unwrap();
     assert!(!salon.answer(waiting).await.words().is_empty());
 }
