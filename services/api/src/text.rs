@@ -184,7 +184,7 @@ impl Shared {
 
     /// Publishes a request that is in the book.
     async fn publish(&self, id: JobId) -> Result<(), queue::Error> {
-        let Some((job, priority)) = self.book().to_publish(id) else { return Ok(()) };
+        let Some((job, priority)) = self.book().take_to_publish(id) else { return Ok(()) };
         let Settings { wait, lease, .. } = self.parts.settings;
         self.parts.queue.publish_text(&job, priority, wait, lease).await?;
         self.book().note_published(id);

@@ -20,7 +20,7 @@ fn chat(words: &str) -> Value {
     })
 }
 
-fn with(mut body: Value, more: Value) -> Value {
+fn with(mut body: Value, more: &Value) -> Value {
     let more = more.as_object().unwrap().clone();
     body.as_object_mut().unwrap().extend(more);
     body
@@ -36,7 +36,7 @@ async fn ask(client: &Client, body: &Value) -> Value {
 
 /// Returns the data of every event of a stream.
 async fn stream(client: &Client, body: &Value) -> Vec<String> {
-    let body = with(body.clone(), json!({"stream": true, "stream_options": {"include_usage": true}}));
+    let body = with(body.clone(), &json!({"stream": true, "stream_options": {"include_usage": true}}));
     let answer = client.post("/v1/chat/completions", &body).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let text = answer.text().await.unwrap();
@@ -101,7 +101,7 @@ async fn a_text_worker_that_is_killed_costs_its_answers_and_nothing_else() {
     let client = system.client();
     ask(&client, &chat("hello")).await;
     let long =
-        with(chat("Tell me a very long story."), json!({"max_tokens": 4000, "ignore_eos": true, "stream": true}));
+        with(chat("Tell me a very long story."), &json!({"max_tokens": 4000, "ignore_eos": true, "stream": true}));
     let mut answer = client.post("/v1/chat/completions", &long).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     let mut text = String::new();
@@ -135,12 +135,12 @@ async fn what_is_wrong_is_named_and_asks_nobody() {
         (json!({"top_p": "much"}), "top_p"),
         (json!({"n": 1000}), "n"),
     ] {
-        let answer = client.post("/v1/chat/completions", &with(chat("hello"), more)).await.unwrap();
+        let answer = client.post("/v1/chat/completions", &with(chat("hello"), &more)).await.unwrap();
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{param}");
         let error: Value = answer.json().await.unwrap();
         assert_eq!(error["error"]["param"], param, "{error}");
     }
-    let answer = client.post("/v1/chat/completions", &with(chat("hello"), json!({"model": "smoek"}))).await.unwrap();
+    let answer = client.post("/v1/chat/completions", &with(chat("hello"), &json!({"model": "smoek"}))).await.unwrap();
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
     let error: Value = answer.json().await.unwrap();
     assert_eq!(error["error"]["code"], "model_not_found");

@@ -106,7 +106,7 @@ impl Book {
     }
 
     /// Returns what is to be published. From now on the queue may have it.
-    pub(super) fn to_publish(&mut self, id: JobId) -> Option<(Arc<TextJob>, Priority)> {
+    pub(super) fn take_to_publish(&mut self, id: JobId) -> Option<(Arc<TextJob>, Priority)> {
         let ask = self.find(id)?;
         ask.may_be_there = true;
         Some((ask.job.clone(), ask.priority))

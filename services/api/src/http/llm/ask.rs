@@ -93,7 +93,7 @@ impl Question {
                 Some(file) if file.media_type.starts_with("image/") => files.push(file),
                 Some(file) => refuse(pointer, format!("the asset {id} is {}, and no picture", file.media_type)),
                 None => {
-                    refuse(pointer, format!("there is no asset {id}: upload the picture with POST /api/assets first"))
+                    refuse(pointer, format!("there is no asset {id}: upload the picture with POST /api/assets first"));
                 }
             }
         }

@@ -110,6 +110,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "json! is written where it is used")]
     fn read_one(value: Value) -> Result<Wish, Error> {
         read(&value, &mut Pictures::new("http://localhost"))
     }

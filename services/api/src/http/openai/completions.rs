@@ -170,6 +170,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "json! is written where it is used")]
     fn prompts(prompt: Value) -> Option<Vec<Prompt>> {
         read(&json!({ "prompt": prompt })).ok().map(|wish| wish.prompts)
     }

@@ -146,6 +146,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "json! is written where it is used")]
     fn inputs(input: Value) -> Option<Vec<EmbeddingInput>> {
         read(&json!({ "input": input })).ok().map(|wish| wish.embedding.inputs)
     }

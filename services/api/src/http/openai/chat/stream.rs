@@ -38,7 +38,7 @@ impl Teller {
         Self { manner, choices: vec![Choice::default(); count] }
     }
 
-    fn chunk(&self, index: usize, delta: Value, logprobs: &[TokenLogprob], finish: Option<Finish>) -> Bytes {
+    fn chunk(&self, index: usize, delta: &Value, logprobs: &[TokenLogprob], finish: Option<Finish>) -> Bytes {
         let logprobs = if logprobs.is_empty() { Value::Null } else { self.manner.logprobs(logprobs) };
         let finish = finish.map(|finish| self.manner.finish(finish));
         let choice = json!({ "index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish });
@@ -64,7 +64,7 @@ impl Teller {
         if std::mem::replace(&mut choice.has_begun, true) {
             return None;
         }
-        Some(self.chunk(index, json!({ "role": "assistant", "content": "" }), &[], None))
+        Some(self.chunk(index, &json!({ "role": "assistant", "content": "" }), &[], None))
     }
 
     /// Returns the pieces of calls as they are told.
@@ -109,20 +109,21 @@ impl Tell for Teller {
         }
         let mut frames: Vec<Bytes> = self.begin_choice(index).into_iter().collect();
         if !piece.reasoning.is_empty() {
-            frames.push(self.chunk(index, json!({ "reasoning_content": piece.reasoning }), &[], None));
+            frames.push(self.chunk(index, &json!({ "reasoning_content": piece.reasoning }), &[], None));
         }
         if !piece.text.is_empty() || !piece.logprobs.is_empty() {
-            frames.push(self.chunk(index, json!({ "content": piece.text }), &piece.logprobs, None));
+            frames.push(self.chunk(index, &json!({ "content": piece.text }), &piece.logprobs, None));
         }
         let calls = self.calls(index, &piece);
         if self.manner.are_functions {
-            frames.extend(calls.into_iter().map(|call| self.chunk(index, json!({ "function_call": call }), &[], None)));
+            frames
+                .extend(calls.into_iter().map(|call| self.chunk(index, &json!({ "function_call": call }), &[], None)));
         } else if !calls.is_empty() {
-            frames.push(self.chunk(index, json!({ "tool_calls": calls }), &[], None));
+            frames.push(self.chunk(index, &json!({ "tool_calls": calls }), &[], None));
         }
         if let Some(finish) = piece.finish {
             self.choices[index].has_ended = true;
-            frames.push(self.chunk(index, json!({}), &[], Some(finish)));
+            frames.push(self.chunk(index, &json!({}), &[], Some(finish)));
         }
         frames
     }
@@ -132,7 +133,7 @@ impl Tell for Teller {
         for index in 0..self.choices.len() {
             if !std::mem::replace(&mut self.choices[index].has_ended, true) {
                 frames.extend(self.begin_choice(index));
-                frames.push(self.chunk(index, json!({}), &[], Some(Finish::Stop)));
+                frames.push(self.chunk(index, &json!({}), &[], Some(Finish::Stop)));
             }
         }
         if let (true, Some(TextAnswer::Generated { usage, timings })) = (self.manner.wants_usage, answers.first()) {
@@ -156,6 +157,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "what was just said is told at once")]
     fn told(frames: Vec<Bytes>) -> Vec<Value> {
         let text: String = frames.iter().map(|frame| std::str::from_utf8(frame).unwrap()).collect();
         let lines = text.split_terminator("\n\n").map(|line| line.strip_prefix("data: ").unwrap());

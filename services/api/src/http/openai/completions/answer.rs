@@ -31,7 +31,7 @@ impl Manner {
     }
 
     /// Returns a document with these choices.
-    pub(crate) fn document(&self, choices: Vec<Value>) -> Value {
+    pub(crate) fn document(&self, choices: &[Value]) -> Value {
         json!({
             "id": self.id,
             "object": "text_completion",
@@ -67,7 +67,7 @@ pub(crate) fn whole(manner: &Manner, wholes: &[Whole]) -> Result<Value, Error> {
         }
         answers.push(whole.answer.clone());
     }
-    let mut document = manner.document(choices);
+    let mut document = manner.document(&choices);
     add_usage(&mut document, &answers)?;
     Ok(document)
 }

@@ -32,7 +32,7 @@ impl Teller {
     }
 
     fn document(&self, choice: Value) -> Bytes {
-        let mut document = self.manner.document(vec![choice]);
+        let mut document = self.manner.document(&[choice]);
         if self.manner.wants_usage {
             document["usage"] = Value::Null;
         }
@@ -62,7 +62,7 @@ impl Tell for Teller {
         let ends = open.into_iter().map(|index| self.manner.choice(index, "", &[], 0, Some(Finish::Stop)));
         let mut frames: Vec<Bytes> = ends.map(|choice| self.document(choice)).collect();
         if self.manner.wants_usage {
-            let mut last = self.manner.document(Vec::new());
+            let mut last = self.manner.document(&[]);
             match add_usage(&mut last, answers) {
                 Ok(()) => frames.push(data(&last)),
                 Err(error) => return self.fail(&error),

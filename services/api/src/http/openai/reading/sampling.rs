@@ -229,6 +229,7 @@ mod tests {
     use super::*;
     use crate::http::openai::reading::object::Mistakes;
 
+    #[expect(clippy::needless_pass_by_value, reason = "json! is written where it is used")]
     fn read(value: Value, dialect: Dialect) -> (TextSampling, AnswerFormat, Vec<String>) {
         let mistakes = Mistakes::default();
         let request = Object::at(String::new(), &value, &mistakes).unwrap();

@@ -114,7 +114,7 @@ pub(super) fn text_part(text: &str, logprobs: &Value) -> Value {
 }
 
 /// Returns a message.
-pub(super) fn message(id: &str, status: &str, content: Vec<Value>) -> Value {
+pub(super) fn message(id: &str, status: &str, content: &[Value]) -> Value {
     json!({ "id": id, "type": "message", "status": status, "role": "assistant", "content": content })
 }
 
@@ -124,7 +124,7 @@ pub(super) fn thought_part(text: &str) -> Value {
 }
 
 /// Returns thoughts.
-pub(super) fn reasoning(id: &str, status: &str, content: Vec<Value>) -> Value {
+pub(super) fn reasoning(id: &str, status: &str, content: &[Value]) -> Value {
     json!({ "id": id, "type": "reasoning", "status": status, "summary": [], "content": content })
 }
 
@@ -141,11 +141,11 @@ pub(super) fn items(manner: &Manner, whole: &Whole) -> Vec<Value> {
     let Some(said) = whole.said.first() else { return Vec::new() };
     let mut items = Vec::new();
     if !said.reasoning.is_empty() {
-        items.push(reasoning(&new_id("rs"), DONE, vec![thought_part(&said.reasoning)]));
+        items.push(reasoning(&new_id("rs"), DONE, &[thought_part(&said.reasoning)]));
     }
     if !said.text.is_empty() || said.calls.is_empty() {
         let part = text_part(&said.text, &manner.logprobs(&said.logprobs));
-        items.push(message(&new_id("msg"), DONE, vec![part]));
+        items.push(message(&new_id("msg"), DONE, &[part]));
     }
     items.extend(said.calls.iter().map(|one| call(&new_id("fc"), DONE, &one.id, &one.name, &one.arguments)));
     items

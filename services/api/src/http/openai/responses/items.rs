@@ -126,6 +126,7 @@ mod tests {
     use super::*;
     use crate::http::openai::reading::object::Mistakes;
 
+    #[expect(clippy::needless_pass_by_value, reason = "json! is written where it is used")]
     fn read(input: Value) -> (Vec<Message>, Vec<String>) {
         let value = json!({ "input": input });
         let mistakes = Mistakes::default();

@@ -90,11 +90,11 @@ impl Teller {
         match &item.what {
             What::Thoughts { text } => {
                 let content = if is_done { vec![thought_part(text)] } else { Vec::new() };
-                reasoning(&item.id, status, content)
+                reasoning(&item.id, status, &content)
             }
             What::Words { text, logprobs } => {
                 let part = || text_part(text, &self.manner.logprobs(logprobs));
-                message(&item.id, status, if is_done { vec![part()] } else { Vec::new() })
+                message(&item.id, status, &if is_done { vec![part()] } else { Vec::new() })
             }
             What::Call { call_id, name, arguments, .. } => {
                 call(&item.id, status, call_id, name, if is_done { arguments } else { "" })
