@@ -21,6 +21,8 @@ use crate::{house::House, metrics};
 
 /// After an error that is no outage, the queue is asked again after this time.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Once no job may go on, telling the queue so is not tried longer than this.
+const FINISH_LIMIT: Duration = Duration::from_secs(5);
 /// Taking leave is not waited for longer.
 const LEAVE_LIMIT: Duration = Duration::from_secs(3);
 
@@ -74,7 +76,9 @@ pub async fn run(house: House, engine: EngineDescription, parts: Parts, stop: Ca
     info!(worker.name = name, "worker {name} stops; {} jobs may finish", jobs.len());
     if timeout(settings.drain, jobs.wait()).await.is_err() {
         drained.cancel();
-        jobs.wait().await;
+        if timeout(FINISH_LIMIT, jobs.wait()).await.is_err() {
+            warn!("the queue did not hear in time how {} jobs ended; their leases run out by themselves", jobs.len());
+        }
     }
     house.close(settings.grace).await;
     watching.abort();

@@ -130,7 +130,7 @@ async fn what_is_wrong_is_named_and_asks_nobody() {
     let client = system.client();
     for (more, param) in [
         (json!({"temperature": 3}), "temperature"),
-        (json!({"max_tokens": -1}), "max_tokens"),
+        (json!({"max_tokens": "many"}), "max_tokens"),
         (json!({"messages": []}), "messages"),
         (json!({"top_p": "much"}), "top_p"),
         (json!({"n": 1000}), "n"),
@@ -147,27 +147,29 @@ async fn what_is_wrong_is_named_and_asks_nobody() {
     assert!(error["error"]["message"].as_str().unwrap().contains("smoke"), "{error}");
 }
 
-/// Returns a budget into which each of the two models fits, and both together do not.
+/// Returns a budget into which each of the two models fits, and both together do not: what a picture reserves at most, and a
+/// little more, because no two runs take quite the same.
 async fn tight_budget() -> u64 {
     let system = Plan::new().engine(Engine::StableDiffusion).text_workers(1).start().await.unwrap();
     let client = system.client();
     ask(&client, &chat("hello")).await;
-    let job = client.submit(&picture(0)).await.unwrap();
-    let mut most = BTreeMap::new();
-    wait::until(LIMIT, "the end of the picture", || async {
-        let state = client.job(job.id).await.ok()?.state;
-        Some((state, memory(&client).await)).filter(|(state, _)| state.is_end())
-    })
-    .await
-    .unwrap();
-    for holding in memory(&client).await.into_iter().flat_map(|device| device.holdings) {
-        let mib = most.entry(holding.model).or_insert(0);
-        *mib = holding.mib.max(*mib);
+    // Both models have the same name.
+    let mut most: BTreeMap<String, u64> = BTreeMap::new();
+    // The first picture reserves by estimate, the second as measured.
+    for seed in 0..2 {
+        let job = client.submit(&picture(seed)).await.unwrap();
+        let mut state = JobState::Queued;
+        while !state.is_end() {
+            for holding in memory(&client).await.into_iter().flat_map(|device| device.holdings) {
+                let mib = most.entry(holding.worker).or_default();
+                *mib = holding.mib.max(*mib);
+            }
+            state = client.job(job.id).await.unwrap().state;
+        }
+        assert_eq!(state, JobState::Succeeded);
     }
-    assert_eq!(most.len(), 2, "text and picture are in memory: {most:?}");
-    let (sum, largest) = (most.values().sum::<u64>(), *most.values().max().unwrap());
-    assert!(sum > largest);
-    sum - 1
+    assert_eq!(most.len(), 2, "text and picture were in memory: {most:?}");
+    most.into_values().max().unwrap() + 8
 }
 
 #[tokio::test]
@@ -200,7 +202,8 @@ async fn text_and_pictures_take_turns_in_a_memory_that_holds_one_of_them() {
         let answers = join_all(chats.iter().map(|body| ask(&client, body))).await;
         assert_eq!(answers.len(), 20);
         for id in pictures {
-            client.until_state(id, JobState::Succeeded, 3 * LIMIT).await.unwrap();
+            let ended = client.until_end(id, LIMIT).await.unwrap();
+            assert_eq!(ended.state, JobState::Succeeded, "{ended:?}");
         }
     };
     tokio::select! {

@@ -51,8 +51,8 @@ enum Course {
     Unwanted,
     /// Another worker has the job.
     Lost,
-    /// The worker stops, and the job was not done in time.
-    Drained,
+    /// The worker stops, and nothing of the answer was sent yet: another one can do it as if nothing had been.
+    Untouched,
 }
 
 /// Runs a job inside the trace that began with its request, and tells how it ended.
@@ -82,23 +82,12 @@ async fn attempt(
         biased;
         () = lease.lost().cancelled_owned() => Course::Lost,
         () = lease.cancelled().cancelled_owned() => Course::Unwanted,
-        course = pursue(&lease, house, parts, &mut outbox, began) => course,
-        () = drained.cancelled() => Course::Drained,
+        course = pursue(&lease, house, parts, drained, &mut outbox, began) => course,
     };
     let told = match course {
         Course::Lost => return End::Lost,
         Course::Unwanted => lease.cancel().await.map(|accepted| (accepted, End::Cancelled)),
-        // Another worker can do it as if nothing had been.
-        Course::Drained if outbox.is_fresh() => lease.release().await.map(|accepted| (accepted, End::Released)),
-        Course::Drained => {
-            let failure = Failure {
-                code: FailureCode::Engine,
-                message: "the text worker stops, and the answer was not whole in time".to_owned(),
-                remedy: Some("ask again".to_owned()),
-            };
-            let frame = outbox.frame(vec![TextEvent::Failed { failure }]);
-            lease.finish(Ending::Text(&frame)).await.map(|accepted| (accepted, End::Failed))
-        }
+        Course::Untouched => lease.release().await.map(|accepted| (accepted, End::Released)),
         Course::Over(frame) => {
             let has_failed = matches!(frame.events.last(), Some(TextEvent::Failed { .. }));
             let end = if has_failed { End::Failed } else { End::Succeeded };
@@ -115,8 +104,15 @@ async fn attempt(
     }
 }
 
-/// Answers, and sends the answer on its way meanwhile.
-async fn pursue(lease: &Lease<TextJob>, house: &House, parts: &Parts, outbox: &mut Outbox, began: Instant) -> Course {
+/// Answers until the worker must stop, and sends the answer on its way meanwhile.
+async fn pursue(
+    lease: &Lease<TextJob>,
+    house: &House,
+    parts: &Parts,
+    drained: &CancellationToken,
+    outbox: &mut Outbox,
+    began: Instant,
+) -> Course {
     let (events, gathered) = mpsc::channel(EVENTS_WAITING);
     let mut is_first = true;
     let sending = outbox.run(gathered, |frame| {
@@ -126,21 +122,32 @@ async fn pursue(lease: &Lease<TextJob>, house: &House, parts: &Parts, outbox: &m
         }
         async move { lease.send(&frame).await }
     });
-    let answering = async { Ok(talk::answer(&lease.job, house, parts, events).await) };
+    // Only the answering is broken off: of a frame that was dropped on its way nobody would know whether it arrived.
+    let answering = async { Ok(drained.run_until_cancelled(talk::answer(&lease.job, house, parts, events)).await) };
     let (answered, mut last) = match tokio::try_join!(answering, sending) {
         Ok(both) => both,
         Err(Stopped::NobodyListens) => return Course::Unwanted,
         Err(Stopped::Failed(error)) => {
             let message = format!("a part of the answer could not be sent: {:#}", anyhow::Error::from(error));
-            (Err(Failure { code: FailureCode::Engine, message, remedy: None }), Vec::new())
+            (Some(Err(Failure { code: FailureCode::Engine, message, remedy: None })), Vec::new())
         }
     };
     last.push(match answered {
-        Ok(answer) => {
+        Some(Ok(answer)) => {
             metrics::answered(&answer);
             TextEvent::End { answer }
         }
-        Err(failure) => TextEvent::Failed { failure },
+        Some(Err(failure)) => TextEvent::Failed { failure },
+        None if outbox.is_fresh() => return Course::Untouched,
+        None => TextEvent::Failed { failure: stopped() },
     });
     Course::Over(outbox.frame(last))
+}
+
+fn stopped() -> Failure {
+    Failure {
+        code: FailureCode::Engine,
+        message: "the text worker stops, and the answer was not whole in time".to_owned(),
+        remedy: Some("ask again".to_owned()),
+    }
 }

@@ -328,7 +328,8 @@ pub(crate) fn servers_of(folder: &Path) -> Vec<u32> {
         let command = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
         let command = String::from_utf8_lossy(&command).into_owned();
         let mut words = command.split('\0');
-        words.next().is_some_and(|program| program.ends_with("llama-server")) && command.contains(folder)
+        // What `target/llama-server` points at has another name, in a folder of this one.
+        words.next().is_some_and(|program| program.contains("llama-server")) && command.contains(folder)
     };
     processes.filter(is_server).collect()
 }
