@@ -40,9 +40,10 @@ pub(crate) async fn measure() -> anyhow::Result<Vec<Row>> {
 /// Returns the rows at the pace of a real model.
 async fn paced() -> anyhow::Result<Vec<Row>> {
     let server = LlamaServer::start().await?;
+    let end = server.last_token().await?;
     let pacer = Pacer::start(server.address(), PACE).await?;
     let system = start(Plan::new().set("text_engine_url", &format_args!("{}/v1", pacer.address()))).await?;
-    let (ours, bare) = (ours(&system)?, Door::new(pacer.address(), None));
+    let (ours, bare) = (ours(&system, end)?, Door::new(pacer.address(), None, end));
     let mut rows = rates("paced", &ours, &bare, Target::RatioAtLeast(0.97)).await?;
 
     let (our_first_ms, bare_first_ms) = alternate(ROUNDS, || first_token_ms(&ours), || first_token_ms(&bare)).await?;
@@ -66,8 +67,9 @@ async fn paced() -> anyhow::Result<Vec<Row>> {
 /// Returns the rows of the tiny model at its own pace, where what is ours weighs most. Nobody promised anything here.
 async fn unthrottled() -> anyhow::Result<Vec<Row>> {
     let server = LlamaServer::start().await?;
+    let end = server.last_token().await?;
     let system = start(Plan::new()).await?;
-    let (ours, bare) = (ours(&system)?, Door::new(server.address(), None));
+    let (ours, bare) = (ours(&system, end)?, Door::new(server.address(), None, end));
     rates("unthrottled", &ours, &bare, Target::RatioAtLeast(0.0)).await
 }
 
@@ -76,9 +78,9 @@ async fn start(plan: Plan) -> anyhow::Result<System> {
     plan.workers(0).text_workers(1).set("text_slots", &most).start().await
 }
 
-fn ours(system: &System) -> anyhow::Result<Door> {
+fn ours(system: &System, last_token: u64) -> anyhow::Result<Door> {
     let client = system.client();
-    Ok(Door::new(&client.base()?, client.key()))
+    Ok(Door::new(&client.base()?, client.key(), last_token))
 }
 
 /// Returns how many tokens a second both sides give to so many clients together.

@@ -33,6 +33,7 @@ pub(crate) fn bench(arguments: &Arguments) -> anyhow::Result<()> {
     let services = Binaries::build(Profile::Release)?;
     program::run(program::cargo().args(["build", "--release", "--package", "benches"]))?;
     let mut bench = Command::new(services.folder().join("benches"));
-    bench.args(&arguments.rest).current_dir(repository::root()).env("ATELIER_SD_ENGINE", engines::sd_engine()?);
+    bench.args(&arguments.rest).current_dir(repository::root());
+    bench.env("ATELIER_SD_ENGINE", engines::sd_engine()?).env("ATELIER_LLAMA_SERVER", engines::llama_server()?);
     program::run(&mut bench)
 }

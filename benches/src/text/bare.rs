@@ -3,6 +3,7 @@
 use std::{net::TcpListener, time::Duration};
 
 use anyhow::Context;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{child::Child, programs::Programs, wait};
 
@@ -48,6 +49,14 @@ impl LlamaServer {
         });
         ready.await.with_context(|| child.log())?;
         Ok(Self { address, _child: child, _folder: folder })
+    }
+
+    /// Returns the number of the token with which the model ends its answers.
+    pub(crate) async fn last_token(&self) -> anyhow::Result<u64> {
+        let asked = json!({ "content": "<|im_end|>", "parse_special": true });
+        let answer = reqwest::Client::new().post(format!("{}/tokenize", self.address)).json(&asked).send().await?;
+        let answer: Value = answer.json().await?;
+        answer["tokens"][0].as_u64().with_context(|| format!("no token ends an answer: {answer}"))
     }
 
     /// Returns where it listens.

@@ -10,6 +10,7 @@ pub(crate) struct Door {
     client: reqwest::Client,
     url: String,
     key: Option<String>,
+    last_token: u64,
 }
 
 /// An answer that comes piece by piece.
@@ -20,16 +21,18 @@ pub(crate) struct Answer {
 }
 
 impl Door {
-    pub(crate) fn new(base: &str, key: Option<&str>) -> Self {
+    /// No answer will use `last_token`, so that each is as long as it may be.
+    pub(crate) fn new(base: &str, key: Option<&str>, last_token: u64) -> Self {
         let url = format!("{base}/v1/chat/completions");
-        Self { client: reqwest::Client::new(), url, key: key.map(str::to_owned) }
+        Self { client: reqwest::Client::new(), url, key: key.map(str::to_owned), last_token }
     }
 
-    /// Asks for an answer of at most so many tokens.
+    /// Asks for an answer of so many tokens.
     pub(crate) async fn ask(&self, seed: u64, tokens: u32) -> anyhow::Result<Answer> {
         let body = json!({
             "model": "smoke", "messages": [{"role": "user", "content": "Tell me about the sea."}], "seed": seed,
             "max_tokens": tokens, "stream": true, "stream_options": {"include_usage": true},
+            "logit_bias": {self.last_token.to_string(): -100},
         });
         let mut request = self.client.post(&self.url).json(&body);
         if let Some(key) = &self.key {

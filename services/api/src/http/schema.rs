@@ -13,7 +13,7 @@ use contract::{
 };
 use jsonschema::Validator;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(crate) use nearest::nearest;
 
@@ -33,9 +33,12 @@ impl Schemas {
     /// Compiles the schemas of these names out of the API document.
     pub(crate) fn compile<'a>(document: &Value, names: impl IntoIterator<Item = &'a str>) -> anyhow::Result<Self> {
         let compile = |name: &'a str| {
-            let root = json!({ "$ref": format!("#/components/schemas/{name}"), "components": document["components"] });
+            let root = with_references(document, name);
             let doing = || format!("could not compile the schema {name} of the API document: this is a bug");
-            let rules = jsonschema::dereference(&root).with_context(doing)?;
+            let mut rules = jsonschema::dereference(&root).with_context(doing)?;
+            if let Some(rules) = rules.as_object_mut() {
+                rules.remove("components");
+            }
             let validator = jsonschema::validator_for(&root).map_err(|error| error.to_owned()).with_context(doing)?;
             Ok((name.to_owned(), Schema { validator, rules }))
         };
@@ -109,6 +112,32 @@ impl Schemas {
     }
 }
 
+/// Returns a schema of the document with those that it refers to and no others: what is compiled is kept whole, and the
+/// document is large.
+fn with_references(document: &Value, name: &str) -> Value {
+    const PLACE: &str = "#/components/schemas/";
+    fn find<'a>(value: &'a Value, names: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(map) => {
+                names.extend(map.get("$ref").and_then(Value::as_str).and_then(|place| place.strip_prefix(PLACE)));
+                map.values().for_each(|value| find(value, names));
+            }
+            Value::Array(list) => list.iter().for_each(|value| find(value, names)),
+            _ => {}
+        }
+    }
+    let all = &document["components"]["schemas"];
+    let mut needed = Map::new();
+    let mut names = vec![name];
+    while let Some(name) = names.pop() {
+        if !needed.contains_key(name) {
+            find(&all[name], &mut names);
+            needed.insert(name.to_owned(), all[name].clone());
+        }
+    }
+    json!({ "$ref": format!("{PLACE}{name}"), "components": { "schemas": needed } })
+}
+
 /// Reads the JSON of a body.
 fn parse(body: &[u8]) -> Result<Value, Error> {
     json::parse(body).map_err(|json::Malformed { pointer, detail }| {
@@ -142,5 +171,22 @@ fn find_nul(place: &str, value: &Value, errors: &mut Vec<FieldError>) {
             map.iter().for_each(|(name, value)| find_nul(&words::pointer(place, name), value, errors));
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_references;
+    use crate::http::document::DOCUMENT;
+
+    #[test]
+    fn a_schema_comes_with_what_it_refers_to_and_nothing_else() {
+        let root = with_references(&DOCUMENT, "NewGroup");
+        let kept = root["components"]["schemas"].as_object().unwrap();
+        for name in ["NewGroup", "Axis", "Priority"] {
+            assert_eq!(kept[name], DOCUMENT["components"]["schemas"][name], "{name}");
+        }
+        assert!(!kept.contains_key("NewKey"), "{:?}", kept.keys());
+        jsonschema::validator_for(&root).unwrap();
     }
 }
