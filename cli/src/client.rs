@@ -37,6 +37,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long an answer may take. The largest is a picture.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
 
+/// How long a language model may take: it may wait for memory and be loaded first, and the server says that it lives.
+const WORDS_LIMIT: Duration = Duration::from_secs(60 * 60);
+
 /// A server.
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -163,6 +166,15 @@ impl Client {
         self.read(self.request(Method::POST, &["api", "assets"]).multipart(form)).await
     }
 
+    /// Returns what a language model says about prompts.
+    pub(crate) async fn ask_for_words<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        wanted: &impl Serialize,
+    ) -> Result<T, Error> {
+        self.read(self.request(Method::POST, &["api", "prompt", route]).timeout(WORDS_LIMIT).json(wanted)).await
+    }
+
     /// Returns what can be set in jobs.
     pub(crate) async fn load_capabilities(&self, query: &[(&str, String)]) -> Result<Capabilities, Error> {
         self.read(self.request(Method::GET, &["api", "capabilities"]).query(query)).await
@@ -235,7 +247,11 @@ impl Client {
         let response = self.send(request).await?;
         let status = response.status().as_u16();
         let text = response.text().await.map_err(|source| self.unreachable(&source))?;
-        serde_json::from_str(&text).map_err(|_| Error::foreign(self.server(), status, &text))
+        serde_json::from_str(&text).map_err(|_| match serde_json::from_str(&text) {
+            // An answer that has begun before it failed.
+            Ok(problem) => Error::Refused(Box::new(problem)),
+            Err(_) => Error::foreign(self.server(), status, &text),
+        })
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<reqwest::Response, Error> {

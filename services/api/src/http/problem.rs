@@ -140,6 +140,23 @@ pub(crate) fn set(field: &str, value: Value) -> Fix {
     Fix { set: Map::from_iter([(field.to_owned(), value)]) }
 }
 
+/// Which request a problem belongs to, for answers that begin before they can fail. Every request carries it.
+#[derive(Debug, Clone)]
+pub(crate) struct Occurrence {
+    pub(crate) path: String,
+    pub(crate) request_id: String,
+}
+
+impl Occurrence {
+    /// Returns the document for a failure whose status is gone already.
+    pub(crate) fn late(self) -> impl FnOnce(Error) -> Value + Send + 'static {
+        move |error| {
+            let problem = error.draft().problem(&self.path, &self.request_id);
+            serde_json::to_value(problem).unwrap_or_default()
+        }
+    }
+}
+
 impl Draft {
     /// Returns the document for this request.
     pub(crate) fn problem(&self, instance: &str, request_id: &str) -> Problem {
@@ -211,6 +228,7 @@ pub(crate) fn status(code: ProblemCode) -> StatusCode {
         }
         ProblemCode::QueueFull => StatusCode::TOO_MANY_REQUESTS,
         ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ProblemCode::UnusableAnswer => StatusCode::BAD_GATEWAY,
         ProblemCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -251,6 +269,7 @@ fn title(code: ProblemCode) -> &'static str {
         ProblemCode::IdempotencyMismatch => "The idempotency key belongs to another request",
         ProblemCode::QueueFull => "The queue is full",
         ProblemCode::Internal => "Something went wrong here",
+        ProblemCode::UnusableAnswer => "The model gave no answer that can be used",
         ProblemCode::Unavailable => "Something that is needed does not answer",
     }
 }
