@@ -147,6 +147,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_language_model_answers_may_begin_late() {
+        let of = |route: &str, method: Method| limit(route, &method, &HeaderMap::new());
+        for route in ["/api/prompt/enhance", "/api/llm/tokenize", "/v1/chat/completions"] {
+            assert_eq!(of(route, Method::POST), UPLOAD_WITHIN, "{route}");
+        }
+        assert_eq!(of("/api/groups", Method::POST), ANSWER_WITHIN);
+        assert_eq!(of("/api/llm/models", Method::GET), ANSWER_WITHIN);
+    }
+
+    #[test]
     fn a_request_id_that_could_forge_a_log_line_is_replaced() {
         let of = |id: &str| request_id(&HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_str(id).unwrap())]));
         assert_eq!(of("job-42.a:b_C"), "job-42.a:b_C");

@@ -281,3 +281,19 @@ fn name(code: ProblemCode) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_that_comes_late_is_the_whole_problem_of_its_request() {
+        let occurrence = Occurrence { path: "/api/prompt/enhance".to_owned(), request_id: "r1".to_owned() };
+        let told = occurrence.late()(Error::new(ProblemCode::UnusableAnswer, "no"));
+        assert_eq!((&told["status"], &told["code"]), (&json!(502), &json!("unusable_answer")));
+        assert_eq!((&told["instance"], &told["request_id"]), (&json!("/api/prompt/enhance"), &json!("r1")));
+        assert_eq!(told["detail"], "no");
+    }
+}
