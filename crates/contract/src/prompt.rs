@@ -142,7 +142,8 @@ pub struct DescribePicture {
 pub struct SetFields {
     /// The kind of job.
     pub kind: JobKind,
-    /// What is set at present, as such a job has it. What a job needs and nobody has set yet may be left out.
+    /// What is set at present, as such a job has it, pictures by their ids. What a job needs and nobody has set yet may be left
+    /// out.
     #[serde(default)]
     #[schema(value_type = Object, example = json!({ "prompt": "a lighthouse at dawn", "width": 512, "height": 512 }))]
     pub fields: Map<String, Value>,

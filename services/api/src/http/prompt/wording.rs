@@ -52,7 +52,7 @@ pub(super) fn tidied(text: &str, most: usize) -> String {
     if is_cut_off && words.len() > 1 {
         words.pop();
     }
-    let line = words.join(" ");
+    let line = words.join(" ").trim_start_matches([',', ';', ' ']).to_owned();
     if is_cut_off { line.trim_end_matches([',', ';', ' ']).to_owned() } else { line }
 }
 
@@ -87,6 +87,7 @@ mod tests {
         assert_eq!(tidied("a fox, in sn", 12), "a fox, in");
         assert_eq!(tidied("a fox, i", 8), "a fox");
         assert_eq!(tidied("unbelievable", 12), "unbelievable");
+        assert_eq!(tidied(", a fox", 100), "a fox");
         assert_eq!(tidied("", 5), "");
     }
 
