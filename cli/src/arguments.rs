@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 use url::Url;
 
-use crate::{cancel, capabilities, clear, grid, group, inspect, keys, list, pause, place, retry, show, submit, watch};
+use crate::{
+    cancel, capabilities, clear, grid, group, inspect, keys, list, pause, place, prompt, retry, show, submit, watch,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -38,6 +40,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Asks for a picture: from words, or in another kind of job.
     Submit(Box<submit::Options>),
+    /// Writes prompts, finds styles, describes pictures and sets fields, with the help of a language model.
+    #[command(subcommand)]
+    Prompt(Box<prompt::Command>),
     /// Asks for one picture of every combination of values.
     Grid(Box<grid::Options>),
     /// Lists, shows, watches, cancels, retries and explores groups of jobs.

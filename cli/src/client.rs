@@ -37,6 +37,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How long an answer may take. The largest is a picture.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
 
+/// How long a language model may take: it may wait for memory and be loaded first, and the server says that it lives.
+const WORDS_LIMIT: Duration = Duration::from_secs(60 * 60);
+
 /// A server.
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -163,6 +166,15 @@ impl Client {
         self.read(self.request(Method::POST, &["api", "assets"]).multipart(form)).await
     }
 
+    /// Returns what a language model says about prompts.
+    pub(crate) async fn ask_for_words<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        wanted: &impl Serialize,
+    ) -> Result<T, Error> {
+        self.read(self.request(Method::POST, &["api", "prompt", route]).timeout(WORDS_LIMIT).json(wanted)).await
+    }
+
     /// Returns what can be set in jobs.
     pub(crate) async fn load_capabilities(&self, query: &[(&str, String)]) -> Result<Capabilities, Error> {
         self.read(self.request(Method::GET, &["api", "capabilities"]).query(query)).await
@@ -235,7 +247,7 @@ impl Client {
         let response = self.send(request).await?;
         let status = response.status().as_u16();
         let text = response.text().await.map_err(|source| self.unreachable(&source))?;
-        serde_json::from_str(&text).map_err(|_| Error::foreign(self.server(), status, &text))
+        document(self.server(), status, &text)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<reqwest::Response, Error> {
@@ -256,8 +268,18 @@ impl Client {
     }
 }
 
+/// Reads an answer. One that had begun before it failed is a problem, whatever its status.
+fn document<T: DeserializeOwned>(server: &str, status: u16, text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|_| match serde_json::from_str(text) {
+        Ok(problem) => Error::Refused(Box::new(problem)),
+        Err(_) => Error::foreign(server, status, text),
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use contract::prompt::PromptVariations;
+
     use super::*;
 
     fn client(server: &str) -> Client {
@@ -270,6 +292,18 @@ mod tests {
         assert_eq!(below.as_str(), "https://example.org/atelier/api/jobs");
         let plain = client("http://127.0.0.1:8080").address(&["api", "jobs"]);
         assert_eq!(plain.as_str(), "http://127.0.0.1:8080/api/jobs");
+    }
+
+    #[test]
+    fn an_answer_that_failed_after_it_had_begun_is_a_problem_all_the_same() {
+        let problem = "   {\"type\":\"urn:x\",\"title\":\"t\",\"status\":502,\"code\":\"unusable_answer\",\
+                       \"detail\":\"no\",\"instance\":\"/\",\"request_id\":\"r\"}";
+        let refused = document::<PromptVariations>("s", 200, problem).unwrap_err();
+        assert!(matches!(refused, Error::Refused(problem) if problem.status == 502));
+        assert!(matches!(document::<PromptVariations>("s", 200, " {}"), Err(Error::Foreign { .. })));
+        let usage = "{\"prompt_tokens\":1,\"completion_tokens\":1}";
+        let whole = format!("  {{\"prompts\":[\"a\"],\"model\":\"m\",\"usage\":{usage}}}");
+        assert_eq!(document::<PromptVariations>("s", 200, &whole).unwrap().prompts, ["a"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `atelier`: submit, capabilities, watch, list, show, cancel, retry, move, pause, resume, clear, keys, doctor.
+//! `atelier`: submit, capabilities, watch, list, show, cancel, retry, move, pause, resume, clear, keys, prompt, doctor.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
@@ -18,8 +18,10 @@ mod keys;
 mod list;
 mod output;
 mod pause;
+mod picture;
 mod place;
 mod progress;
+mod prompt;
 mod retry;
 mod show;
 mod submit;
@@ -67,6 +69,7 @@ async fn run(arguments: Arguments, output: Output) -> Result<Exit, client::Error
         Command::Resume(options) => pause::resume(&client, &options, output).await,
         Command::Clear(options) => clear::clear(&client, &options, output).await,
         Command::Keys(command) => keys::keys(&client, command, output).await,
+        Command::Prompt(command) => prompt::prompt(&client, *command, output).await,
         Command::Doctor => doctor::doctor(&client, output).await,
     }
 }

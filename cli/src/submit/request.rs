@@ -1,15 +1,15 @@
 //! The body of a submission: pictures that lie on this machine are uploaded, and their ids stand in their place.
 
-use std::{fs, path::Path};
-
 use contract::{
-    AssetId,
     capabilities::{FieldType, fields},
     spec::JobKind,
 };
 use serde_json::{Map, Value};
 
-use crate::client::{Client, Error};
+use crate::{
+    client::{Client, Error},
+    picture::find_or_upload,
+};
 
 /// Uploads the pictures among the fields.
 pub(super) async fn with_pictures(
@@ -35,13 +35,8 @@ pub(super) async fn with_pictures(
 
 /// Uploads the file that stands in this place, unless it is an id or a picture itself.
 async fn upload(client: &Client, place: &mut Value) -> Result<(), Error> {
-    let Some(text) = place.as_str() else { return Ok(()) };
-    if text.parse::<AssetId>().is_ok() || text.starts_with("data:") {
-        return Ok(());
+    if let Some(text) = place.as_str().filter(|text| !text.starts_with("data:")) {
+        *place = find_or_upload(client, text).await?.to_string().into();
     }
-    let path = Path::new(text);
-    let bytes = fs::read(path).map_err(|source| Error::File { action: "read", path: path.to_owned(), source })?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    *place = client.upload(name, bytes).await?.file.id.to_string().into();
     Ok(())
 }

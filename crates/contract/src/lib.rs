@@ -19,6 +19,7 @@ pub mod model;
 pub mod page;
 pub mod preview;
 pub mod problem;
+pub mod prompt;
 pub mod result;
 pub mod socket;
 pub mod spec;

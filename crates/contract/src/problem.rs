@@ -82,6 +82,8 @@ pub enum ProblemCode {
     QueueFull,
     /// 500: our fault.
     Internal,
+    /// 502: a language model answered several times, and never as it should.
+    UnusableAnswer,
     /// 503: Valkey, the database or the store does not answer.
     Unavailable,
 }

@@ -39,6 +39,22 @@ pub(crate) fn defaults(kind: JobKind, model: &Chosen) -> Map<String, Value> {
     of_family.chain(own).filter(|(name, value)| fits(name, value)).collect()
 }
 
+/// How prompts for a model are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PromptManner {
+    /// Whether it was taught with tags, and not with sentences.
+    pub(crate) has_tags: bool,
+    /// Whether it looks at a negative prompt.
+    pub(crate) has_negative: bool,
+}
+
+/// Returns how prompts for a model are written. A negative prompt is what guidance leads away from: without guidance nobody
+/// looks at it.
+pub(crate) fn prompt_manner(model: &Chosen) -> PromptManner {
+    let guidance = defaults(JobKind::TextToImage, model).get("cfg_scale").and_then(Value::as_f64);
+    PromptManner { has_tags: family::reads_tags(model.family), has_negative: guidance.is_none_or(|scale| scale > 1.0) }
+}
+
 /// Returns whether a model may say this of a field. Where a field has no default, the pictures of the job decide, or the engine;
 /// of these only choices are the model's.
 fn fits(field: &Field, value: &Value) -> bool {
@@ -115,6 +131,19 @@ mod tests {
         assert_eq!(said(JobKind::TextToImage, wrong), json!({}));
         // The picture decides how large another of it is.
         assert_eq!(said(JobKind::ImageToImage, json!({ "width": 256, "steps": 4 })), json!({ "steps": 4 }));
+    }
+
+    #[test]
+    fn prompts_are_tags_where_clip_reads_them_and_have_a_negative_where_there_is_guidance() {
+        let manner = |family, id: &str| {
+            let manner = prompt_manner(&Chosen { id: id.to_owned(), family, defaults: Map::new() });
+            (manner.has_tags, manner.has_negative)
+        };
+        assert_eq!(manner(Family::Sdxl, "juggernaut"), (true, true));
+        assert_eq!(manner(Family::Sdxl, "juggernaut-lightning"), (true, false));
+        assert_eq!(manner(Family::Flux, "flux1-dev"), (false, false));
+        assert_eq!(manner(Family::QwenImage, "qwen-image"), (false, true));
+        assert_eq!(manner(Family::Unknown, "x"), (false, true));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use chassis::{
 };
 use serde::Deserialize;
 
-use crate::{dispatch, text};
+use crate::{assistant::Roles, dispatch, text};
 
 /// A key that is shorter than this can be guessed.
 const LEAST_KEY_CHARACTERS: usize = 16;
@@ -71,6 +71,12 @@ pub struct Config {
     pub text_open: usize,
     /// How long a request for text waits for a worker.
     pub text_wait_s: u64,
+    /// The language model that sets fields; empty for one that fits.
+    pub assistant_model: String,
+    /// The language model that writes prompts.
+    pub enhancer_model: String,
+    /// The language model that looks at pictures.
+    pub tagger_model: String,
     /// What picture workers work with.
     pub engine: EngineName,
     /// What is logged.
@@ -118,6 +124,15 @@ impl Config {
             open: self.text_open,
             wait: Duration::from_secs(self.text_wait_s),
             lease: Duration::from_millis(self.lease_ms),
+        }
+    }
+
+    /// Returns which language model plays which role.
+    pub(crate) fn roles(&self) -> Roles {
+        Roles {
+            assistant: self.assistant_model.clone(),
+            enhancer: self.enhancer_model.clone(),
+            tagger: self.tagger_model.clone(),
         }
     }
 

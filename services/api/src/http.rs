@@ -31,8 +31,10 @@ mod models;
 mod openai;
 mod pause;
 mod problem;
+mod prompt;
 mod query;
 mod schema;
+mod slow;
 mod socket;
 mod submission;
 mod system;
@@ -49,7 +51,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{access::Access, compat::attendance::Attendance, hosts::Hosts, openai::kept::Kept, schema::Schemas};
-use crate::{config::Config, db::Db, dispatch::Dispatch, live::Live, models::Models, submit::Reception, text::Texts};
+use crate::{
+    assistant::Assistant, config::Config, db::Db, dispatch::Dispatch, live::Live, models::Models, submit::Reception,
+    text::Texts,
+};
 
 /// The bytes of a multipart form around its file.
 const FORM_BYTES: usize = 64 << 10;
@@ -64,6 +69,7 @@ pub(crate) struct Parts {
     pub(crate) dispatch: Dispatch,
     pub(crate) reception: Reception,
     pub(crate) texts: Texts,
+    pub(crate) assistant: Assistant,
     pub(crate) live: Live,
     pub(crate) clock: Clock,
     /// Conversations that outlive their request; the server waits for them when it stops.
@@ -95,15 +101,20 @@ impl Api {
             "ApplyTemplate",
             "ChooseQueue",
             "ClearJobs",
+            "DescribePicture",
             "DetokenizeTokens",
+            "EnhancePrompt",
             "ExploreCell",
+            "ExtractStyle",
             "InspectAsset",
             "MoveJob",
             "NewGroup",
             "NewKey",
             "RetryJobs",
+            "SetFields",
             "TokenizeText",
             "UploadAsset",
+            "VaryPrompt",
         ]
         .into_iter();
         let schemas = bodies.chain(JobKind::ALL.iter().map(|kind| contract::spec::schema::name(*kind)));
@@ -151,6 +162,11 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(llm::tokens::tokenize_text))
         .routes(routes!(llm::tokens::detokenize_tokens))
         .routes(routes!(llm::template::apply_template))
+        .routes(routes!(prompt::enhance::enhance_prompt))
+        .routes(routes!(prompt::variations::vary_prompt))
+        .routes(routes!(prompt::style::extract_style))
+        .routes(routes!(prompt::describe::describe_picture))
+        .routes(routes!(prompt::fields::set_fields))
         .routes(routes!(capabilities::load_capabilities))
         .routes(routes!(workers::list_workers))
         .routes(routes!(pause::list_queues))

@@ -1,6 +1,7 @@
 //! The front door: REST, SSE, WebSocket; the only writer of SQL; pump, projector, reconcile.
 
 pub mod address;
+mod assistant;
 mod capabilities;
 pub mod command;
 pub mod config;

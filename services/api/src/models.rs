@@ -41,6 +41,9 @@ pub(crate) enum Error {
     /// It names no language model, and there is none that can do it.
     #[error("there is no usable language model yet: put a .gguf file into {}", .0.display())]
     NoLlm(PathBuf),
+    /// It names no language model, and there is none that looks at pictures.
+    #[error("no language model here looks at pictures yet: put one with vision, a .gguf file and its mmproj, into {}", .0.display())]
+    NoSight(PathBuf),
     /// The task that looks at files broke down.
     #[error("could not look at the model files")]
     Broken(#[source] tokio::task::JoinError),
@@ -49,7 +52,10 @@ pub(crate) enum Error {
 impl Error {
     /// Returns whether there is no such model, which is not the same as one that cannot be used.
     pub(crate) fn is_missing(&self) -> bool {
-        matches!(self, Self::NoLlm(_) | Self::NoModel(_) | Self::Library(models::Error::Unknown { .. }))
+        matches!(
+            self,
+            Self::NoLlm(_) | Self::NoSight(_) | Self::NoModel(_) | Self::Library(models::Error::Unknown { .. })
+        )
     }
 }
 

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use crate::{
     address,
+    assistant::Assistant,
     config::{Config, refused_by_queue},
     db::Db,
     dispatch::{self, Dispatch},
@@ -76,6 +77,8 @@ impl Server {
             max_attempts: config.max_attempts,
             queue_limit: config.queue_limit,
         };
+        let assistant =
+            Assistant { texts: texts.clone(), models: models.clone(), queue: queue.clone(), roles: config.roles() };
         let head_timeout = Duration::from_secs(config.head_timeout_s);
         let api = Api::new(http::Parts {
             config,
@@ -86,6 +89,7 @@ impl Server {
             dispatch,
             reception,
             texts,
+            assistant,
             live,
             clock,
             tasks: tasks.clone(),

@@ -127,6 +127,12 @@ impl Reception {
         }
     }
 
+    /// Checks what somebody asks for as if it were submitted, and leaves nothing.
+    pub(crate) async fn check(&self, mut asked: Asked) -> Result<(), Error> {
+        let (sizes, _) = self.find_pictures(&mut asked).await?;
+        self.complete(asked.spec, asked.written, &sizes).await.map(drop)
+    }
+
     /// Returns the stream of ends. It must be opened before the job is submitted, so that a quick end is not missed.
     pub(crate) fn ends(&self) -> Receiver<JobId> {
         self.dispatch.ended()

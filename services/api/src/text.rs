@@ -13,6 +13,7 @@ mod ear;
 mod metrics;
 mod order;
 mod rounds;
+pub(crate) mod whole;
 mod words;
 
 use std::{

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Runs `atelier` to its end, on a thread that may wait.
-async fn atelier(system: &System, arguments: &[&str]) -> Output {
+pub(crate) async fn atelier(system: &System, arguments: &[&str]) -> Output {
     let mut command = Command::new(system.programs().atelier());
     let server = system.client().base().unwrap_or_else(|_| "http://127.0.0.1:1".to_owned());
     command.env("ATELIER_SERVER", server).env_remove("ATELIER_KEY").args(arguments).current_dir(system.folder());
@@ -29,11 +29,11 @@ async fn atelier(system: &System, arguments: &[&str]) -> Output {
     tokio::time::timeout(LIMIT, running).await.expect("an end in time").unwrap()
 }
 
-fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().expect("an exit code")
 }
 
-fn json<T: serde::de::DeserializeOwned>(output: &Output) -> T {
+pub(crate) fn json<T: serde::de::DeserializeOwned>(output: &Output) -> T {
     let text = String::from_utf8_lossy(&output.stdout);
     let said = String::from_utf8_lossy(&output.stderr);
     serde_json::from_str(text.trim()).unwrap_or_else(|error| panic!("{error}: {text:?} {said:?}"))

@@ -1,6 +1,6 @@
 //! The whole system through its doors, as a client sees it: real processes, HTTP, WebSocket, the command line.
 //!
-//! `cargo build --workspace --exclude sd-engine` first; the tests in `sd_engine` and `llama_server` also need `cargo xtask engines`.
+//! `cargo build --workspace --exclude sd-engine` first; the tests in `sd_engine`, `llama_server`, `text` and `prompts` also need `cargo xtask engines`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
@@ -19,6 +19,7 @@ mod llama_server;
 mod operations;
 mod order;
 mod pictures;
+mod prompts;
 mod sd_engine;
 mod several;
 mod survival;

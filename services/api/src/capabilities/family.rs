@@ -86,6 +86,12 @@ pub(crate) fn impossible(kind: JobKind, family: Family, model: &str) -> Option<S
     })
 }
 
+/// Returns whether models of a family were taught with tags. CLIP, which alone reads the prompts of these, was taught with the
+/// alternative texts of web pages; the others have language models that read sentences.
+pub(super) fn reads_tags(family: Family) -> bool {
+    matches!(family, Family::Sd1 | Family::Sd2 | Family::Sdxl)
+}
+
 /// Returns whether models of a family look at a field.
 pub(super) fn looks_at(family: Family, field: &str) -> bool {
     let is_unknown = family == Family::Unknown;

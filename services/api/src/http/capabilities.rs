@@ -50,7 +50,7 @@ pub(crate) async fn load_capabilities(
     Ok(Json(capabilities::of(model, kinds, &names)))
 }
 
-async fn list_names(api: &Api) -> Result<Names, models::Error> {
+pub(super) async fn list_names(api: &Api) -> Result<Names, models::Error> {
     let models = api.models.list().await?.into_iter();
     let of = |all: Vec<AddOn>| all.into_iter().filter(|one| one.problem.is_none()).map(|one| one.id).collect();
     Ok(Names {

@@ -6,7 +6,6 @@
 pub(crate) mod attendance;
 pub(crate) mod fields;
 pub(crate) mod pictures;
-pub(crate) mod slow;
 pub(crate) mod work;
 
 use axum::http::{HeaderName, StatusCode};

@@ -57,6 +57,7 @@ pub(crate) fn about() -> utoipa::openapi::OpenApi {
             (name = "assets", description = "Files that jobs make or take."),
             (name = "models", description = "What jobs can name as their model."),
             (name = "llm", description = "Language models and their words. Chats: docs/clients.md."),
+            (name = "prompts", description = "A language model helps with prompts, styles and the fields of jobs."),
             (name = "keys", description = "Who may do what."),
             (name = "operation", description = "How the server is."),
         )

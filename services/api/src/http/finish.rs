@@ -24,7 +24,7 @@ use super::{
     Api,
     compat::{self, Failure, SHOULD_RETRY},
     metrics,
-    problem::{self, Draft, Error},
+    problem::{self, Draft, Error, Occurrence},
     submission::wait,
 };
 
@@ -35,7 +35,7 @@ const JSON_PROBLEM: HeaderValue = HeaderValue::from_static(problem::MEDIA_TYPE);
 const UPLOADS: &str = "/api/assets";
 const INSPECTIONS: &str = "/api/assets/inspect";
 /// What is asked below here, a text worker answers, which may have to load its model first.
-const WORDS: &str = "/api/llm/";
+const WORDS: [&str; 2] = ["/api/llm/", "/api/prompt/"];
 const UPLOAD_WITHIN: Duration = Duration::from_secs(60 * 60);
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
@@ -50,7 +50,7 @@ const ALWAYS: [(HeaderName, HeaderValue); 6] = [
 ];
 
 /// Runs a request.
-pub(crate) async fn finish(State(_): State<Arc<Api>>, request: Request, next: Next) -> Response {
+pub(crate) async fn finish(State(_): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
@@ -60,6 +60,7 @@ pub(crate) async fn finish(State(_): State<Arc<Api>>, request: Request, next: Ne
     let span = info_span!("request", request.id = %id, http.method = %method, http.route = route);
     continue_trace(&span, request.headers().get("traceparent").and_then(|value| value.to_str().ok()));
 
+    request.extensions_mut().insert(Occurrence { path: path.clone(), request_id: id.clone() });
     let limit = limit(route, &method, request.headers());
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
     let mut response = match timeout(limit, answer).await {
@@ -90,7 +91,7 @@ fn limit(route: &str, method: &Method, headers: &HeaderMap) -> Duration {
         UPLOADS | INSPECTIONS if *method == Method::POST => UPLOAD_WITHIN,
         // Pictures come in here, too, and then a job is waited for.
         route if *method == Method::POST && compat::is_below(route) => UPLOAD_WITHIN,
-        route if *method == Method::POST && route.starts_with(WORDS) => UPLOAD_WITHIN,
+        route if *method == Method::POST && WORDS.iter().any(|words| route.starts_with(words)) => UPLOAD_WITHIN,
         _ => ANSWER_WITHIN + wait(headers).unwrap_or_default(),
     }
 }
@@ -144,6 +145,16 @@ mod tests {
     use axum::http::StatusCode;
 
     use super::*;
+
+    #[test]
+    fn what_a_language_model_answers_may_begin_late() {
+        let of = |route: &str, method: Method| limit(route, &method, &HeaderMap::new());
+        for route in ["/api/prompt/enhance", "/api/llm/tokenize", "/v1/chat/completions"] {
+            assert_eq!(of(route, Method::POST), UPLOAD_WITHIN, "{route}");
+        }
+        assert_eq!(of("/api/groups", Method::POST), ANSWER_WITHIN);
+        assert_eq!(of("/api/llm/models", Method::GET), ANSWER_WITHIN);
+    }
 
     #[test]
     fn a_request_id_that_could_forge_a_log_line_is_replaced() {

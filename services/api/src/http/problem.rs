@@ -140,6 +140,23 @@ pub(crate) fn set(field: &str, value: Value) -> Fix {
     Fix { set: Map::from_iter([(field.to_owned(), value)]) }
 }
 
+/// Which request a problem belongs to, for answers that begin before they can fail. Every request carries it.
+#[derive(Debug, Clone)]
+pub(crate) struct Occurrence {
+    pub(crate) path: String,
+    pub(crate) request_id: String,
+}
+
+impl Occurrence {
+    /// Returns the document for a failure whose status is gone already.
+    pub(crate) fn late(self) -> impl FnOnce(Error) -> Value + Send + 'static {
+        move |error| {
+            let problem = error.draft().problem(&self.path, &self.request_id);
+            serde_json::to_value(problem).unwrap_or_default()
+        }
+    }
+}
+
 impl Draft {
     /// Returns the document for this request.
     pub(crate) fn problem(&self, instance: &str, request_id: &str) -> Problem {
@@ -211,6 +228,7 @@ pub(crate) fn status(code: ProblemCode) -> StatusCode {
         }
         ProblemCode::QueueFull => StatusCode::TOO_MANY_REQUESTS,
         ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ProblemCode::UnusableAnswer => StatusCode::BAD_GATEWAY,
         ProblemCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -251,6 +269,7 @@ fn title(code: ProblemCode) -> &'static str {
         ProblemCode::IdempotencyMismatch => "The idempotency key belongs to another request",
         ProblemCode::QueueFull => "The queue is full",
         ProblemCode::Internal => "Something went wrong here",
+        ProblemCode::UnusableAnswer => "The model gave no answer that can be used",
         ProblemCode::Unavailable => "Something that is needed does not answer",
     }
 }
@@ -260,5 +279,21 @@ fn name(code: ProblemCode) -> String {
     match serde_json::to_value(code) {
         Ok(Value::String(name)) => name,
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_that_comes_late_is_the_whole_problem_of_its_request() {
+        let occurrence = Occurrence { path: "/api/prompt/enhance".to_owned(), request_id: "r1".to_owned() };
+        let told = occurrence.late()(Error::new(ProblemCode::UnusableAnswer, "no"));
+        assert_eq!((&told["status"], &told["code"]), (&json!(502), &json!("unusable_answer")));
+        assert_eq!((&told["instance"], &told["request_id"]), (&json!("/api/prompt/enhance"), &json!("r1")));
+        assert_eq!(told["detail"], "no");
     }
 }

@@ -230,14 +230,15 @@ pub(crate) fn unusable_model(error: models::Error) -> Error {
     unusable_model_at(error, "/model")
 }
 
-/// Says the same of a field or parameter of another name.
+/// Says the same of another field, or of a parameter.
 pub(crate) fn unusable_model_at(error: models::Error, pointer: &str) -> Error {
     let refuse = |detail: String| Error::new(ProblemCode::UnknownModel, detail).at(pointer);
     match error {
         models::Error::NoModel(_) => refuse(error.to_string()),
         models::Error::Library(::models::Error::Unknown { id, nearest, .. }) => {
             let refusal = refuse(submit::unknown("model", &id, &nearest, "/api/models"));
-            nearest.into_iter().fold(refusal, |refusal, near| refusal.fix("model", near))
+            let field = pointer.trim_start_matches('/');
+            nearest.into_iter().fold(refusal, |refusal, near| refusal.fix(field, near))
         }
         models::Error::Library(::models::Error::Broken { id, problem, remedy, .. }) => {
             refuse(format!("the model {id} cannot be used: {problem}; {remedy}"))

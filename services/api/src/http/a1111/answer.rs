@@ -15,10 +15,10 @@ use crate::http::{
         attendance::{Door, Visitor},
         fields::Fields,
         pictures::to_base64,
-        slow,
         work::{Made, Order, Outcome, Work},
     },
     problem::Error,
+    slow,
 };
 
 /// Returns who asks.

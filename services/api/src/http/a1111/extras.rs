@@ -18,10 +18,10 @@ use crate::http::{
         attendance::Visitor,
         fields::Fields,
         pictures::{Picture, from_base64, to_base64},
-        slow,
         work::{Order, Outcome, Work, cancelled},
     },
     problem::Error,
+    slow,
 };
 
 /// The most pictures of one request.

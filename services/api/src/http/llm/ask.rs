@@ -11,12 +11,7 @@ use contract::{
 };
 
 use crate::{
-    http::{
-        Api,
-        access::Caller,
-        llm::models::{find_elsewhere, unusable_llm},
-        problem::Error,
-    },
+    http::{Api, access::Caller, llm::models::unusable_llm, problem::Error},
     llms::{Llm, Purpose},
     submit::InlinePicture,
     text::{Answering, Asking},
@@ -115,11 +110,7 @@ async fn choose(api: &Arc<Api>, model: Option<&str>, request: &TextRequest) -> R
         TextRequest::Embedding(_) => Purpose::Vectors,
         _ => Purpose::Any,
     };
-    let llm = match api.models.choose_llm(model, purpose).await {
-        Ok(llm) => llm,
-        Err(error) if error.is_missing() => find_elsewhere(api, model).await.ok_or_else(|| unusable_llm(error))?,
-        Err(error) => return Err(unusable_llm(error)),
-    };
+    let llm = api.models.find_llm(&api.queue, model, purpose).await.map_err(unusable_llm)?;
     if purpose == Purpose::Speech && llm.is_embedder {
         let detail = format!("the model {} makes embeddings and says nothing: choose another one", llm.id);
         return Err(Error::new(ProblemCode::UnknownModel, detail).at("/model"));

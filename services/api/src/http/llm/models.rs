@@ -1,18 +1,14 @@
 //! The language models that requests can name.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use contract::{llm::LanguageModel, page::Page, problem::ProblemCode, spec::WorkerKind};
+use contract::{llm::LanguageModel, page::Page, problem::ProblemCode};
 
 use crate::{
     http::{Api, jobs::whole, problem::Error, submission::unusable_model},
-    llms::{self, Llm},
-    models, submit,
+    llms, models, submit,
 };
-
-/// What a text worker calls its engine when that is a server elsewhere, whose models lie in no folder here.
-const ELSEWHERE: &str = "OpenAI";
 
 /// Lists the language models, by id. Those that cannot be used say why.
 #[utoipa::path(get, path = "/api/llm/models", tag = "llm",
@@ -25,7 +21,7 @@ pub(crate) async fn list_llms(State(api): State<Arc<Api>>) -> Result<Json<Page<L
 pub(crate) async fn list(api: &Api) -> Result<Vec<LanguageModel>, Error> {
     let listed = api.models.list_llms().await;
     let mut listed = listed.map_err(|error| Error::unavailable("the folder of the models", error))?;
-    for id in list_elsewhere(api).await {
+    for id in llms::list_elsewhere(&api.queue).await {
         if !listed.iter().any(|known| known.id == id) {
             listed.push(llms::unknown(id));
         }
@@ -33,25 +29,12 @@ pub(crate) async fn list(api: &Api) -> Result<Vec<LanguageModel>, Error> {
     Ok(listed)
 }
 
-/// Returns the model of an engine elsewhere for a request that names it, or none in particular.
-pub(crate) async fn find_elsewhere(api: &Api, asked: Option<&str>) -> Option<Llm> {
-    let id = list_elsewhere(api).await.into_iter().find(|id| asked.is_none_or(|asked| asked == id))?;
-    // What it can do only its engine knows, which says so.
-    Some(Llm { id, has_vision: true, is_embedder: false })
-}
-
-/// Lists the models of engines elsewhere, as their workers announce them. None while Valkey does not answer.
-async fn list_elsewhere(api: &Api) -> Vec<String> {
-    let workers = api.queue.workers().await.unwrap_or_default();
-    let elsewhere = workers.into_iter().filter(|worker| worker.kind == WorkerKind::Llm && worker.engine == ELSEWHERE);
-    let models: BTreeSet<String> = elsewhere.flat_map(|worker| worker.resident_models).collect();
-    models.into_iter().collect()
-}
-
 /// Says why a language model cannot be used, and which ones look like it.
 pub(crate) fn unusable_llm(error: models::Error) -> Error {
     match error {
-        models::Error::NoLlm(_) => Error::new(ProblemCode::UnknownModel, error.to_string()).at("/model"),
+        models::Error::NoLlm(_) | models::Error::NoSight(_) => {
+            Error::new(ProblemCode::UnknownModel, error.to_string()).at("/model")
+        }
         models::Error::Library(::models::Error::Unknown { id, nearest, .. }) => {
             let detail = submit::unknown("language model", &id, &nearest, "/api/llm/models");
             let refusal = Error::new(ProblemCode::UnknownModel, detail).at("/model");

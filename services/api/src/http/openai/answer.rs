@@ -12,11 +12,11 @@ use crate::http::{
     compat::{
         attendance::{Door, Visitor},
         pictures::to_base64,
-        slow,
         work::{Made, Order, Outcome, Work, cancelled},
     },
     links,
     problem::Error,
+    slow,
 };
 
 /// Clients of this kind say how often they have tried before, and come back within a second or two.

@@ -28,10 +28,10 @@ use super::{
 use crate::http::{
     Api,
     access::Caller,
-    compat::slow,
     links,
     llm::{ask::Question, whole::gather},
     problem::Error,
+    slow,
 };
 
 /// A chat as it was asked for, and how the answer shall look.

@@ -26,12 +26,12 @@ use super::{
 use crate::http::{
     Api,
     access::Caller,
-    compat::slow,
     llm::{
         ask::{Asked, Question},
         whole::{another_answer, gather},
     },
     problem::Error,
+    slow,
 };
 
 /// The most texts of one request.

@@ -23,12 +23,12 @@ use crate::http::{
     Api,
     access::Caller,
     assets::upload::BASE64,
-    compat::slow,
     llm::{
         ask::Question,
         whole::{another_answer, gather},
     },
     problem::Error,
+    slow,
 };
 
 /// The most texts of one request.

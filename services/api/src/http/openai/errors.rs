@@ -87,6 +87,7 @@ fn words(code: ProblemCode) -> (&'static str, &'static str) {
         ProblemCode::IdempotencyMismatch => (REQUEST, "idempotency_mismatch"),
         ProblemCode::QueueFull => ("rate_limit_error", "queue_full"),
         ProblemCode::Internal => ("server_error", "server_error"),
+        ProblemCode::UnusableAnswer => ("server_error", "unusable_answer"),
         ProblemCode::Unavailable => ("server_error", "service_unavailable"),
     }
 }

@@ -29,10 +29,10 @@ use super::{
 use crate::http::{
     Api,
     access::Caller,
-    compat::slow,
     links,
     llm::{ask::Question, whole::gather},
     problem::Error,
+    slow,
 };
 
 /// What there is not, with what to do about it.

@@ -3,5 +3,7 @@
 mod chats;
 mod house;
 mod others;
+mod prompt_fields;
+mod prompts;
 mod responses;
 mod words;
