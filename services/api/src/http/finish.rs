@@ -16,6 +16,7 @@ use axum::{
 };
 use chassis::telemetry::continue_trace;
 use futures::FutureExt as _;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::{Instrument as _, error, info_span};
 use uuid::Uuid;
@@ -39,6 +40,14 @@ const WORDS: &str = "/api/llm/";
 const UPLOAD_WITHIN: Duration = Duration::from_secs(60 * 60);
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 
+/// Which request it is, for a route whose failures may come after its status: then nobody but the route can tell of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Requested {
+    id: String,
+    method: Method,
+    path: String,
+}
+
 /// Headers that every answer has unless its route says otherwise.
 const ALWAYS: [(HeaderName, HeaderValue); 6] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -49,8 +58,17 @@ const ALWAYS: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-site")),
 ];
 
+impl Requested {
+    /// Returns the document of a failure whose status is gone already, and logs what is our fault.
+    pub(crate) fn late(&self, error: &Error) -> Value {
+        let draft = error.draft();
+        log(draft, &self.id, &self.method, &self.path);
+        json!(draft.problem(&self.path, &self.id))
+    }
+}
+
 /// Runs a request.
-pub(crate) async fn finish(State(_): State<Arc<Api>>, request: Request, next: Next) -> Response {
+pub(crate) async fn finish(State(_): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
@@ -61,6 +79,7 @@ pub(crate) async fn finish(State(_): State<Arc<Api>>, request: Request, next: Ne
     continue_trace(&span, request.headers().get("traceparent").and_then(|value| value.to_str().ok()));
 
     let limit = limit(route, &method, request.headers());
+    request.extensions_mut().insert(Requested { id: id.clone(), method: method.clone(), path: path.clone() });
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
     let mut response = match timeout(limit, answer).await {
         Ok(Ok(response)) => response,

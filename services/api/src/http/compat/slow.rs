@@ -23,9 +23,11 @@ type Making = Pin<Box<dyn Future<Output = Result<Value, Error>> + Send>>;
 
 /// Answers with what is being made. After [`SILENT_FOR`] the answer begins, with spaces that every reader of JSON passes
 /// over; what goes wrong after that stands in the body, because the status is gone.
+///
+/// When the client goes away, what is being made is dropped.
 pub(crate) async fn answer(
     making: impl Future<Output = Result<Value, Error>> + Send + 'static,
-    late_failure: fn(Error) -> Value,
+    late_failure: impl FnOnce(Error) -> Value + Send + 'static,
 ) -> Result<Response, Error> {
     let mut making: Making = Box::pin(making);
     match timeout(SILENT_FOR, &mut making).await {
@@ -34,12 +36,11 @@ pub(crate) async fn answer(
     }
 }
 
-fn signs_of_life(making: Making, late_failure: fn(Error) -> Value) -> Response {
-    // Dropping the body, when the client has gone, drops what is being made.
-    let pieces = unfold(Some(making), move |making| async move {
-        let mut making = making?;
+fn signs_of_life(making: Making, late_failure: impl FnOnce(Error) -> Value + Send + 'static) -> Response {
+    let pieces = unfold(Some((making, late_failure)), async |state| {
+        let (mut making, late_failure) = state?;
         let piece = match timeout(SIGN_EVERY, &mut making).await {
-            Err(_) => return Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), Some(making))),
+            Err(_) => return Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), Some((making, late_failure)))),
             Ok(Ok(value)) => value,
             Ok(Err(error)) => late_failure(error),
         };
