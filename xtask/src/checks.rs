@@ -47,7 +47,7 @@ const FAST: &[Part] = &[
 const SLOW: &[Part] = &[
     ("engine", || {
         engines::check_sd_engine()?;
-        engines::build_all().map(Outcome::passed)
+        engines::build_chosen().map(Outcome::passed)
     }),
     ("tests", || nextest::run(nextest::Scope::Everything)),
     ("queue-on-redis", nextest::run_queue_on_redis),

@@ -1,7 +1,7 @@
 //! The engines that are built from C++: slow to build, so each is built once per version and kept.
 //!
-//! What comes out is kept in `~/.cache/atelier/engines` under a name that says from what, for all checkouts, and a link in the
-//! folder that cargo builds into points at the one of this checkout.
+//! What comes out is kept in `~/.cache/atelier/engines` under a name that says from what, for all checkouts, and links in the
+//! folder that cargo builds into point at those of this checkout: `sd-engine-cuda`, `sd-engine-cpu`. The workers try them.
 
 mod features;
 mod llama;
@@ -16,19 +16,51 @@ use std::{
 use anyhow::{Context as _, ensure};
 
 pub(crate) use features::Feature;
-pub(crate) use llama::llama_server;
-pub(crate) use sd::{check_sd_engine, sd_engine};
+pub(crate) use sd::check_sd_engine;
 
 use crate::{program, repository};
 
 /// Builds of one engine that are kept, of this checkout and others.
 const KEPT: usize = 8;
 
-/// Builds both engines and says where they are.
-pub(crate) fn build_all() -> anyhow::Result<()> {
-    println!("{}", sd_engine()?.display());
-    println!("{}", llama_server()?.display());
+/// What the engines are built for.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// A build for each of these: cuda, metal, vulkan, cpu; or `auto` for what this machine has what it takes to build for.
+    #[arg(long, env = "ATELIER_ENGINE_FEATURES")]
+    features: Option<String>,
+}
+
+/// Builds both engines for what was asked for, and says where they are.
+pub(crate) fn build_asked(options: &Options) -> anyhow::Result<()> {
+    build_all(&Feature::in_words(options.features.as_deref().unwrap_or_default())?)
+}
+
+/// Builds both engines for what was chosen, and says where they are.
+pub(crate) fn build_chosen() -> anyhow::Result<()> {
+    build_all(&Feature::chosen()?)
+}
+
+fn build_all(features: &[Feature]) -> anyhow::Result<()> {
+    for binary in sd::builds(features)?.into_iter().chain(llama::builds(features)?) {
+        println!("{}", binary.display());
+    }
     Ok(())
+}
+
+/// Builds sd-engine for what was chosen, and returns the path of the best.
+pub(crate) fn sd_engine() -> anyhow::Result<PathBuf> {
+    sd::builds(&Feature::chosen()?)?.into_iter().next().context("sd-engine was built for nothing; this is a bug")
+}
+
+/// Builds llama-server for what was chosen, and returns the path of the best.
+pub(crate) fn llama_server() -> anyhow::Result<PathBuf> {
+    llama::builds(&Feature::chosen()?)?.into_iter().next().context("llama-server was built for nothing; this is a bug")
+}
+
+/// Returns the folder in which the workers find the builds of this checkout.
+pub(crate) fn builds_dir() -> PathBuf {
+    repository::target_dir()
 }
 
 /// Fails with the first of these programs that is not there, and with the package of Debian and Ubuntu that has it.
@@ -67,8 +99,14 @@ fn forget_old(kept: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Points `name` in the folder that cargo builds into at this build: the tests of this checkout look for it there.
-fn point_at(binary: &Path, name: &str) -> anyhow::Result<()> {
+/// Points names in the folder that cargo builds into at this build. The tests of this checkout look there for the one without
+/// a card, under the name of the engine alone.
+fn point_at(binary: &Path, engine: &str, feature: Feature) -> anyhow::Result<()> {
+    link_to(binary, &format!("{engine}-{}", feature.name()))?;
+    if feature == Feature::Cpu { link_to(binary, engine) } else { Ok(()) }
+}
+
+fn link_to(binary: &Path, name: &str) -> anyhow::Result<()> {
     let link = repository::target_dir().join(name);
     let fresh_link = link.with_extension("new");
     let _ = fs::remove_file(&fresh_link);

@@ -45,7 +45,7 @@ enum Command {
     /// Holds the rules of STYLE.md that a program can see.
     Tidy,
     /// Builds the engines that are written in C++, once for each version.
-    Engines,
+    Engines(engines::Options),
     /// Breaks the functions of the queue, one rule at a time, and expects its tests to notice.
     Mutants,
     /// Kills, stops, wipes and rolls back a whole system under load, and checks its books afterwards.
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         Command::CheckLayers => layers::check(),
         Command::CheckDependencies => dependencies::check(),
         Command::Tidy => tidy::check(),
-        Command::Engines => engines::build_all(),
+        Command::Engines(options) => engines::build_asked(&options),
         Command::Mutants => mutants::run(),
         Command::Faults(arguments) => workspace::faults(&arguments),
         Command::Bench(arguments) => workspace::bench(&arguments),

@@ -61,8 +61,10 @@ pub(crate) fn start(options: Options, signals: &Signals) -> anyhow::Result<Runni
         println!("  the scripted engine draws test cards; no model is needed");
     } else {
         heading("building the engines (once; some minutes)");
-        settings.push(("ATELIER_SD_ENGINE", engines::sd_engine()?.into()));
-        settings.push(("ATELIER_LLAMA_SERVER", engines::llama_server()?.into()));
+        engines::sd_engine()?;
+        engines::llama_server()?;
+        // The workers take the first that works; who names a program has the last word.
+        settings.push(("ATELIER_ENGINES_DIR", engines::builds_dir().into()));
         has_only_smoke_model = smoke_model::write_if_there_is_no_other(&models_dir(&data_dir))?;
         smoke_model::write_text_if_there_is_no_other(&models_dir(&data_dir))?;
     }

@@ -1,9 +1,11 @@
 //! The server as it describes itself.
 
+use std::iter;
+
 use contract::{
     model::Model,
     system::Check,
-    worker::{Worker, WorkerState},
+    worker::{BuildVerdict, Worker, WorkerState},
 };
 
 use super::{bad, good, warning};
@@ -51,7 +53,19 @@ fn workers_checks(workers: &[Worker]) -> Vec<Check> {
             "start one: cargo xtask up; its log is logs/worker-sd.log in the data folder",
         )];
     }
-    workers.iter().map(worker_check).collect()
+    workers.iter().flat_map(|worker| iter::once(worker_check(worker)).chain(passed_over(worker))).collect()
+}
+
+/// Returns the builds of its engine that a worker would rather have used.
+fn passed_over(worker: &Worker) -> impl Iterator<Item = Check> {
+    let passed_over = worker.engine_builds.iter().filter(|build| build.verdict == BuildVerdict::PassedOver);
+    passed_over.map(|build| {
+        warning(
+            &build.program,
+            format!("passed over: {}", build.finding),
+            "mend it and start the worker again, or delete this build; docs/operating.md, \"Which engine\"",
+        )
+    })
 }
 
 fn worker_check(worker: &Worker) -> Check {
@@ -80,7 +94,7 @@ fn broken_models(models: &[Model]) -> Vec<Check> {
 
 #[cfg(test)]
 mod tests {
-    use contract::{spec::WorkerKind, system::Verdict};
+    use contract::{spec::WorkerKind, system::Verdict, worker::EngineBuild};
     use time::macros::datetime;
 
     use super::*;
@@ -97,6 +111,7 @@ mod tests {
             residents: Vec::new(),
             started_at: datetime!(2026-01-02 03:04:05 UTC),
             last_problem: None,
+            engine_builds: Vec::new(),
         }
     }
 
@@ -105,6 +120,23 @@ mod tests {
         assert_eq!(workers_checks(&[])[0].verdict, Verdict::Bad);
         assert_eq!(workers_checks(&[worker(WorkerState::Idle)])[0].verdict, Verdict::Good);
         assert_eq!(workers_checks(&[worker(WorkerState::Broken)])[0].verdict, Verdict::Bad);
+    }
+
+    #[test]
+    fn a_build_that_does_not_work_is_a_warning_with_its_reason() {
+        let build = |program: &str, verdict, finding: &str| EngineBuild {
+            program: program.into(),
+            verdict,
+            finding: finding.into(),
+        };
+        let engine_builds = vec![
+            build("sd-engine-cuda", BuildVerdict::PassedOver, "libcuda.so.1 is missing"),
+            build("sd-engine", BuildVerdict::Chosen, "computes on cpu"),
+        ];
+        let checks = workers_checks(&[Worker { engine_builds, ..worker(WorkerState::Idle) }]);
+        assert_eq!(checks.len(), 2);
+        assert_eq!((checks[1].name.as_str(), checks[1].verdict), ("sd-engine-cuda", Verdict::Warning));
+        assert!(checks[1].finding.contains("libcuda.so.1"), "{}", checks[1].finding);
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub enum Command {
     },
     /// Ends the running generation, where the library can. Answered by [`Line::Failed`] with `is_cancelled`.
     Cancel,
+    /// Computes something small on the device, and looks whether it is right. Answered by [`Line::Done`] or [`Line::Failed`].
+    TryOut,
 }
 
 impl Command {
@@ -60,7 +62,7 @@ impl Command {
         match self {
             Self::Generate { generation } => generation.pictures(),
             Self::Upscale { picture } => vec![*picture],
-            Self::Load { .. } | Self::LoadUpscaler { .. } | Self::Cancel => Vec::new(),
+            Self::Load { .. } | Self::LoadUpscaler { .. } | Self::Cancel | Self::TryOut => Vec::new(),
         }
     }
 }

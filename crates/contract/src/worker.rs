@@ -34,6 +34,33 @@ pub struct Worker {
     /// What went wrong last, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_problem: Option<String>,
+    /// The builds of its engine that it found when it started, in the order in which it looked at them; none where it was told
+    /// which one to use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub engine_builds: Vec<EngineBuild>,
+}
+
+/// A build of an engine, as a worker found it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EngineBuild {
+    /// The name of its program: `sd-engine-cuda`.
+    pub program: String,
+    /// What became of it.
+    pub verdict: BuildVerdict,
+    /// What was found out, for people: what it computes on, or why it does not.
+    pub finding: String,
+}
+
+/// What became of a build of an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildVerdict {
+    /// It works, and is used.
+    Chosen,
+    /// It does not work here.
+    PassedOver,
+    /// One before it works.
+    NotTried,
 }
 
 /// A model in the memory of a worker.

@@ -1,7 +1,9 @@
-//! For tests and the tool box only: own Valkey, own PostgreSQL, tiny models, sources from PyPI.
+//! For tests and the tool box only: own Valkey, own PostgreSQL, tiny models, sources from PyPI, waiting.
 
+pub mod broken_programs;
 pub mod postgres;
 pub mod pypi;
 pub mod spawner;
 pub mod tiny_models;
 pub mod valkey;
+pub mod wait;

@@ -19,6 +19,7 @@ mod work;
 
 mod attempt;
 mod budget;
+pub mod builds;
 mod complete;
 mod connect;
 mod darkroom;
@@ -35,6 +36,7 @@ mod preview;
 mod progress;
 mod residency;
 pub mod scripted;
+mod service;
 mod watch;
 
 pub use budget::Budget;
@@ -45,4 +47,5 @@ pub use order::Order;
 pub use parts::{Parts, Settings};
 pub use presence::{Presence, announce};
 pub use scripted::ScriptedEngine;
+pub use service::{open_parts, threads};
 pub use work::{run, serve_metrics};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use assets::AssetStore;
 use chassis::clock::Clock;
-use contract::spec::WorkerKind;
+use contract::{spec::WorkerKind, worker::EngineBuild};
 use queue::Queue;
 
 use crate::name;
@@ -41,6 +41,8 @@ pub struct Settings {
     pub least_quantum: Duration,
     /// The port on the loopback for `/metrics` and `/livez`; 0 is none.
     pub metrics_port: u16,
+    /// The builds of its engine that it chose from.
+    pub engine_builds: Vec<EngineBuild>,
 }
 
 impl Settings {
@@ -56,6 +58,7 @@ impl Settings {
             stall: Duration::from_secs(600),
             least_quantum: Duration::from_secs(5),
             metrics_port: 0,
+            engine_builds: Vec::new(),
         }
     }
 }

@@ -59,6 +59,7 @@ pub async fn run<E: Engine>(engine: E, parts: Parts, stop: CancellationToken) ->
         residents: Vec::new(),
         started_at: parts.clock.now(),
         last_problem: None,
+        engine_builds: settings.engine_builds.clone(),
     };
     let name = announcement.name.clone();
     metrics::begin();

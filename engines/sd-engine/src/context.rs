@@ -95,17 +95,17 @@ fn placement(files: &ModelFiles) -> Option<String> {
 
 /// Returns what the library computes on unless told otherwise: its first GPU, else the CPU.
 pub(crate) fn device() -> String {
+    // SAFETY: the names of devices live as long as the process.
+    let name = |device| unsafe { CStr::from_ptr(library::ggml_backend_dev_name(device)) };
+    gpu().map_or_else(|| "cpu".to_owned(), |device| name(device.as_ptr()).to_string_lossy().to_lowercase())
+}
+
+/// Returns the first GPU of the library.
+pub(crate) fn gpu() -> Option<NonNull<library::ggml_backend_device>> {
     use library::ggml_backend_dev_type::{GGML_BACKEND_DEVICE_TYPE_GPU, GGML_BACKEND_DEVICE_TYPE_IGPU};
-    for kind in [GGML_BACKEND_DEVICE_TYPE_GPU, GGML_BACKEND_DEVICE_TYPE_IGPU] {
-        // SAFETY: the list of devices lives as long as the process, and so do their names.
-        unsafe {
-            let device = library::ggml_backend_dev_by_type(kind);
-            if !device.is_null() {
-                return CStr::from_ptr(library::ggml_backend_dev_name(device)).to_string_lossy().to_lowercase();
-            }
-        }
-    }
-    "cpu".to_owned()
+    let kinds = [GGML_BACKEND_DEVICE_TYPE_GPU, GGML_BACKEND_DEVICE_TYPE_IGPU];
+    // SAFETY: the list of devices lives as long as the process.
+    kinds.into_iter().find_map(|kind| NonNull::new(unsafe { library::ggml_backend_dev_by_type(kind) }))
 }
 
 /// Texts that C++ points into. They stay where they are for as long as this lives.

@@ -14,6 +14,7 @@ mod context;
 mod failure;
 mod generate;
 mod output;
+mod trial;
 mod upscale;
 
 use std::{io::Write as _, process::ExitCode, sync::mpsc, time::Instant};
@@ -93,6 +94,7 @@ fn serve() -> anyhow::Result<()> {
                 };
                 output.write(&end_line(started, made), &[]);
             }
+            Command::TryOut => output.write(&end_line(started, trial::compute().map_err(Failure::from)), &[]),
             // Heard by the thread that reads, at once.
             Command::Cancel => {}
         }

@@ -3,6 +3,7 @@
 mod chunk;
 mod lines;
 pub(crate) mod refusal;
+mod thoughts;
 mod totals;
 pub(crate) mod whole;
 

@@ -1,13 +1,7 @@
 //! The settings that this service reads.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    thread,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
-use assets::AssetStore;
 use chassis::{
     Secret,
     settings::Error,
@@ -16,9 +10,12 @@ use chassis::{
 use contract::spec::WorkerKind;
 use serde::Deserialize;
 use url::Url;
-use worker::Settings;
+use worker::{
+    Settings,
+    builds::{self, Search},
+};
 
-use crate::{engine::Engine, library::Shelf, llama};
+use crate::{library::Shelf, llama};
 
 /// The file name of the program that runs text models.
 const LLAMA_SERVER: &str = "llama-server";
@@ -32,9 +29,15 @@ pub struct Config {
     pub queue_prefix: String,
     /// Where files are.
     pub assets_url: String,
+    /// Where everything is that has no folder of its own.
+    pub data_dir: PathBuf,
     /// Where the models are.
     pub models_dir: PathBuf,
-    /// The path of the program llama-server; empty for the usual places.
+    /// Where the builds of engines are; empty for the usual places.
+    pub engines_dir: String,
+    /// How long a build may take to show that it works.
+    pub engine_trial_s: u64,
+    /// The path of the program llama-server; empty for the first build that works.
     pub llama_server: String,
     /// The address of an engine elsewhere; empty for models of this machine.
     pub text_engine_url: String,
@@ -93,32 +96,34 @@ impl Config {
         (self.text_idle_s > 0).then(|| Duration::from_secs(self.text_idle_s))
     }
 
-    /// Opens the store of files.
-    pub fn open_assets(&self) -> anyhow::Result<AssetStore> {
-        AssetStore::open(&self.assets_url).map_err(|error| match error {
-            assets::Error::Url { problem, .. } => {
-                Error::unusable("assets_url", format_args!("cannot be used: {problem}")).into()
-            }
-            other => anyhow::Error::from(other).context("could not open the store of files"),
-        })
+    /// Returns the program llama-server that was named; none where the builds are to be tried.
+    pub fn named_llama_server(&self) -> Result<Option<PathBuf>, Error> {
+        builds::named("llama_server", &self.llama_server)
     }
 
-    /// Returns the engine to use.
-    pub fn engine(&self) -> Result<Engine, Error> {
-        if !self.text_engine_url.is_empty() {
-            return self.elsewhere().map(Engine::Elsewhere);
-        }
-        let Some(program) = self.llama_server_program()? else { return Ok(Engine::Missing) };
-        let cores = || thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-        Ok(Engine::Llama(llama::Settings {
-            program,
-            threads: if self.threads == 0 { cores() } else { self.threads },
+    /// Returns which builds are tried.
+    #[must_use]
+    pub fn search(&self) -> Search {
+        Search {
+            engine: LLAMA_SERVER,
+            folder: (!self.engines_dir.is_empty()).then(|| PathBuf::from(&self.engines_dir)),
             device: self.device.clone(),
-        }))
+            limit: Duration::from_secs(self.engine_trial_s),
+            notes: self.data_dir.join("engines").join("llama-server.json"),
+        }
     }
 
-    /// Returns the address of the engine elsewhere.
-    fn elsewhere(&self) -> Result<Url, Error> {
+    /// Returns what every llama-server of this program is started with.
+    #[must_use]
+    pub fn llama(&self, program: PathBuf) -> llama::Settings {
+        llama::Settings { program, threads: worker::threads(self.threads), device: self.device.clone() }
+    }
+
+    /// Returns the address of the engine elsewhere; none where models run on this machine.
+    pub fn elsewhere(&self) -> Result<Option<Url>, Error> {
+        if self.text_engine_url.is_empty() {
+            return Ok(None);
+        }
         let refuse = |problem: &str| Error::unusable("text_engine_url", format_args!("cannot be used: {problem}"));
         // The address may have a password in it, so it is not shown.
         let url =
@@ -132,36 +137,12 @@ impl Config {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(refuse("it must end with the path, without ? and #"));
         }
-        Ok(url)
+        Ok(Some(url))
     }
 
     /// Returns the models that there are, and how they are loaded.
     #[must_use]
     pub fn shelf(&self) -> Shelf {
         Shelf::open(&self.models_dir, self.text_slots, self.text_context)
-    }
-
-    /// Returns the program: the one that was named, or one beside this program, or one in `PATH`; none where there is none.
-    fn llama_server_program(&self) -> Result<Option<PathBuf>, Error> {
-        if !self.llama_server.is_empty() {
-            let chosen = Path::new(&self.llama_server);
-            let absolute = chosen.canonicalize().ok().filter(|path| path.is_file());
-            let missing = || Error::unusable("llama_server", format_args!("names no file: {}", chosen.display()));
-            return absolute.ok_or_else(missing).map(Some);
-        }
-        let own = env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
-        let path = env::var_os("PATH").unwrap_or_default();
-        let mut places = own.into_iter().chain(env::split_paths(&path)).map(|folder| folder.join(LLAMA_SERVER));
-        Ok(places.find(|program| program.is_file()))
-    }
-}
-
-/// Says which setting is to blame for what the queue refused.
-#[must_use]
-pub fn refused_by_queue(error: queue::Error) -> anyhow::Error {
-    match error {
-        queue::Error::Address { .. } => Error::unusable("valkey_url", format_args!("cannot be used: {error}")).into(),
-        queue::Error::Prefix(_) => Error::unusable("queue_prefix", format_args!("cannot be used: {error}")).into(),
-        other => other.into(),
     }
 }

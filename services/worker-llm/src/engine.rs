@@ -1,22 +1,21 @@
 //! Opens the house of the models: llama-server on this machine, or an engine elsewhere.
 
-use std::time::Duration;
-
-use anyhow::{Context as _, ensure};
-use tokio::{process::Command, time::timeout};
+use anyhow::{Context as _, anyhow};
+use contract::worker::EngineBuild;
 use tracing::warn;
 use url::Url;
-use worker::{Budget, EngineDescription, Parts, device_name};
+use worker::{
+    Budget, EngineDescription, Parts,
+    builds::{self, Build},
+    device_name,
+};
 
 use crate::{
     config::Config,
     endpoint::Endpoint,
     house::{House, Memory, Settings},
-    llama,
+    llama::{self, inquiry, trial},
 };
-
-/// A program that does not say its version within this time is not llama-server.
-const VERSION_LIMIT: Duration = Duration::from_secs(30);
 
 /// Which engine is used.
 #[derive(Debug)]
@@ -29,6 +28,41 @@ pub enum Engine {
     Missing,
 }
 
+/// The engine that is used, and what became of all builds.
+#[derive(Debug)]
+pub struct Chosen {
+    /// The engine.
+    pub engine: Engine,
+    /// The builds of llama-server; none where the settings name the engine.
+    pub builds: Vec<EngineBuild>,
+}
+
+/// Returns the engine that the settings name, or else the first build of llama-server that works.
+pub async fn choose(config: &Config) -> anyhow::Result<Chosen> {
+    let told = |engine| Ok(Chosen { engine, builds: Vec::new() });
+    if let Some(url) = config.elsewhere()? {
+        return told(Engine::Elsewhere(url));
+    }
+    if let Some(program) = config.named_llama_server()? {
+        return told(Engine::Llama(config.llama(program)));
+    }
+    let trial = async |build: &Build, depth| trial::try_out(&config.llama(build.program.clone()), depth).await;
+    match config.search().choose(trial).await {
+        Ok(choice) => Ok(Chosen { engine: Engine::Llama(config.llama(choice.program)), builds: choice.builds }),
+        Err(error @ builds::Error::Missing { .. }) => {
+            warn!(
+                "{error} in engines_dir, beside this program or in PATH, so this worker does nothing: build it with \
+                 `cargo xtask engines`, or set ATELIER_TEXT_ENGINE_URL to a server that speaks as OpenAI does"
+            );
+            told(Engine::Missing)
+        }
+        Err(error @ builds::Error::NoneWorks { .. }) => Err(anyhow!(
+            "{error}; mend what is named there, build one for this machine with `cargo xtask engines`, or set \
+             ATELIER_TEXT_ENGINE_URL to a server that speaks as OpenAI does"
+        )),
+    }
+}
+
 /// Opens the house of the models, and says what works in it; none where there is no engine.
 pub async fn open(
     engine: Engine,
@@ -38,13 +72,7 @@ pub async fn open(
     match engine {
         Engine::Llama(llama) => open_here(llama, config, parts).await.map(Some),
         Engine::Elsewhere(url) => open_elsewhere(&url, config).map(Some),
-        Engine::Missing => {
-            warn!(
-                "there is no llama-server beside this program or in PATH, so this worker does nothing: build it with \
-                 `cargo xtask engines`, or set ATELIER_TEXT_ENGINE_URL to a server that speaks as OpenAI does"
-            );
-            Ok(None)
-        }
+        Engine::Missing => Ok(None),
     }
 }
 
@@ -53,9 +81,13 @@ async fn open_here(
     config: &Config,
     parts: &Parts,
 ) -> anyhow::Result<(House, EngineDescription)> {
-    let name = version(&llama).await?;
+    let name = inquiry::version(&llama).await.map_err(anyhow::Error::msg)?;
     // llama.cpp takes the first GPU that it finds, if it was built for one.
-    let device = if llama.device.is_empty() { "cpu".to_owned() } else { llama.device.clone() };
+    let device = match llama.device.as_str() {
+        "" => inquiry::device(&llama).await.map_err(anyhow::Error::msg)?,
+        set => set.to_owned(),
+    };
+    let llama = llama::Settings { device: device.clone(), ..llama };
     let budget = match config.memory_mib {
         0 => Budget::find(&device).await,
         mib => Budget::set(mib),
@@ -71,21 +103,6 @@ async fn open_here(
     let memory = Memory::new(ledger, budget.comfortable_mib);
     let settings = Settings { llama, shelf: config.shelf(), memory, idle: config.idle() };
     Ok((House::here(settings, config.text_slots), EngineDescription { name, device }))
-}
-
-/// Returns what llama-server calls itself, once it has shown that it runs on this machine.
-async fn version(llama: &llama::Settings) -> anyhow::Result<String> {
-    let program = llama.program.display();
-    let mut asking = Command::new(&llama.program);
-    asking.arg("--version").kill_on_drop(true);
-    let said = timeout(VERSION_LIMIT, asking.output()).await;
-    let said = said.with_context(|| format!("{program} does not say its version"))?;
-    let said = said.with_context(|| format!("could not start {program}"))?;
-    ensure!(said.status.success(), "{program} does not run on this machine: {}", process::Exit::from(said.status));
-    let text = [said.stderr, said.stdout].concat();
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let version = text.lines().find_map(|line| line.trim().strip_prefix("version:")).map(str::trim);
-    Ok(version.map_or_else(|| "llama.cpp".to_owned(), |version| format!("llama.cpp {version}")))
 }
 
 fn open_elsewhere(url: &Url, config: &Config) -> anyhow::Result<(House, EngineDescription)> {

@@ -5,10 +5,14 @@
 
 pub(crate) mod epitaph;
 mod flags;
+pub(crate) mod inquiry;
 pub(crate) mod measure;
 pub(crate) mod server;
+pub(crate) mod trial;
 
 use std::path::PathBuf;
+
+use process::Program;
 
 pub use self::flags::Launch;
 
@@ -21,4 +25,19 @@ pub struct Settings {
     pub threads: u32,
     /// What to compute on: `cpu`, `cuda:1`, `vulkan:0`; empty for what llama.cpp finds first.
     pub device: String,
+}
+
+impl Settings {
+    /// Returns the program, as every one of it is started.
+    pub(crate) fn child(&self) -> Program {
+        self.child_on(&self.device)
+    }
+
+    /// Returns the program, seeing nothing but this device.
+    fn child_on(&self, device: &str) -> Program {
+        // A trace would be made by a debugger, which takes seconds.
+        let program = Program::new(&self.program).env("GGML_NO_BACKTRACE", "1");
+        let variables = process::device::variables(device).into_iter();
+        variables.fold(program, |program, (name, value)| program.env(name, value))
+    }
 }

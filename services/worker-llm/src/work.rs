@@ -54,6 +54,7 @@ pub async fn run(house: House, engine: EngineDescription, parts: Parts, stop: Ca
         residents: Vec::new(),
         started_at: parts.clock.now(),
         last_problem: None,
+        engine_builds: settings.engine_builds.clone(),
     };
     let (presence, seen) = watch::channel(presence_of(&house, &crowd));
     let beat = settings.lease / 5;

@@ -1,13 +1,7 @@
 //! The settings that this service reads.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    thread,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
-use assets::AssetStore;
 use chassis::{
     Secret,
     settings::Error,
@@ -16,7 +10,10 @@ use chassis::{
 use contract::spec::WorkerKind;
 use models::Library;
 use serde::Deserialize;
-use worker::Settings;
+use worker::{
+    Settings,
+    builds::{self, Search},
+};
 
 use crate::sd;
 
@@ -32,11 +29,17 @@ pub struct Config {
     pub queue_prefix: String,
     /// Where files go.
     pub assets_url: String,
+    /// Where everything is that has no folder of its own.
+    pub data_dir: PathBuf,
     /// Where the models are.
     pub models_dir: PathBuf,
     /// What makes the pictures.
     pub engine: EngineName,
-    /// The path of the program sd-engine; empty for the usual places.
+    /// Where the builds of engines are; empty for the usual places.
+    pub engines_dir: String,
+    /// How long a build may take to show that it works.
+    pub engine_trial_s: u64,
+    /// The path of the program sd-engine; empty for the first build that works.
     pub sd_engine: String,
     /// CPU threads of the engine; 0 for as many as there are cores.
     pub threads: u32,
@@ -97,56 +100,33 @@ impl Config {
         Duration::from_millis(self.scripted_step_ms)
     }
 
-    /// Opens the store of files.
-    pub fn open_assets(&self) -> anyhow::Result<AssetStore> {
-        AssetStore::open(&self.assets_url).map_err(|error| match error {
-            assets::Error::Url { problem, .. } => {
-                Error::unusable("assets_url", format_args!("cannot be used: {problem}")).into()
-            }
-            other => anyhow::Error::from(other).context("could not open the store of files"),
-        })
+    /// Returns the program sd-engine that was named; none where the builds are to be tried.
+    pub fn named_sd_engine(&self) -> Result<Option<PathBuf>, Error> {
+        builds::named("sd_engine", &self.sd_engine)
     }
 
-    /// Returns what the engine needs to know.
-    pub fn sd_engine(&self) -> Result<sd::Settings, Error> {
-        let cores = || thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
-        Ok(sd::Settings {
-            program: self.sd_engine_program()?,
-            threads: if self.threads == 0 { cores() } else { self.threads },
+    /// Returns which builds are tried.
+    #[must_use]
+    pub fn search(&self) -> Search {
+        Search {
+            engine: SD_ENGINE,
+            folder: (!self.engines_dir.is_empty()).then(|| PathBuf::from(&self.engines_dir)),
+            device: self.device.clone(),
+            limit: Duration::from_secs(self.engine_trial_s),
+            notes: self.data_dir.join("engines").join("sd-engine.json"),
+        }
+    }
+
+    /// Returns what the engine needs to know that runs this program.
+    #[must_use]
+    pub fn sd_engine(&self, program: PathBuf) -> sd::Settings {
+        sd::Settings {
+            program,
+            threads: worker::threads(self.threads),
             device: self.device.clone(),
             memory_mib: self.memory_mib,
             memory_lease: queue::memory::LEASE,
             library: Library::open(&self.models_dir),
-        })
-    }
-
-    /// Returns the program: the one that was named, or one beside this program, or one in `PATH`.
-    fn sd_engine_program(&self) -> Result<PathBuf, Error> {
-        if !self.sd_engine.is_empty() {
-            let chosen = Path::new(&self.sd_engine);
-            let absolute = chosen.canonicalize().ok().filter(|path| path.is_file());
-            return absolute
-                .ok_or_else(|| Error::unusable("sd_engine", format_args!("names no file: {}", chosen.display())));
         }
-        let own = env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
-        let path = env::var_os("PATH").unwrap_or_default();
-        let mut places = own.into_iter().chain(env::split_paths(&path)).map(|folder| folder.join(SD_ENGINE));
-        places.find(|program| program.is_file()).ok_or_else(|| {
-            Error::unusable(
-                "sd_engine",
-                "is empty, and there is no sd-engine beside this program or in PATH; \
-                 build it with `cargo xtask engines`, or set ATELIER_ENGINE=scripted to paint test cards without a model",
-            )
-        })
-    }
-}
-
-/// Says which setting is to blame for what the queue refused.
-#[must_use]
-pub fn refused_by_queue(error: queue::Error) -> anyhow::Error {
-    match error {
-        queue::Error::Address { .. } => Error::unusable("valkey_url", format_args!("cannot be used: {error}")).into(),
-        queue::Error::Prefix(_) => Error::unusable("queue_prefix", format_args!("cannot be used: {error}")).into(),
-        other => other.into(),
     }
 }

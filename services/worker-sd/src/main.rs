@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use chassis::{clock::Clock, lifecycle::stop_on_signals, program::exit_code};
+use chassis::{lifecycle::stop_on_signals, program::exit_code};
 use tokio_util::sync::CancellationToken;
-use worker::{Parts, ScriptedEngine};
+use worker::{Parts, ScriptedEngine, Settings};
 use worker_sd::{
-    config::{Config, EngineName, refused_by_queue},
+    choice,
+    config::{Config, EngineName},
     sd::SdEngine,
 };
 
@@ -21,22 +22,22 @@ async fn serve() -> anyhow::Result<()> {
     let stop = stop_on_signals();
     match config.engine {
         EngineName::Scripted => {
-            let Some(parts) = connect(&config, &stop).await? else { return Ok(()) };
+            let Some(parts) = open(&config, config.worker(), &stop).await? else { return Ok(()) };
             Box::pin(worker::run(ScriptedEngine::new(config.scripted_step()), parts, stop)).await
         }
         EngineName::Sd => {
-            let settings = config.sd_engine()?;
-            let Some(parts) = connect(&config, &stop).await? else { return Ok(()) };
-            let engine = SdEngine::start(settings, &parts.queue, &parts.settings.name).await?;
+            let Some(chosen) = stop.run_until_cancelled(choice::choose(&config)).await else { return Ok(()) };
+            let chosen = chosen?;
+            let settings = Settings { engine_builds: chosen.builds, ..config.worker() };
+            let Some(parts) = open(&config, settings, &stop).await? else { return Ok(()) };
+            let engine = config.sd_engine(chosen.program);
+            let engine = SdEngine::start(engine, &parts.queue, &parts.settings.name).await?;
             Box::pin(worker::run(engine, parts, stop)).await
         }
     }
 }
 
 /// Returns what the worker is made of; none when it must stop before Valkey is there.
-async fn connect(config: &Config, stop: &CancellationToken) -> anyhow::Result<Option<Parts>> {
-    let assets = config.open_assets()?;
-    let connected = worker::connect(config.valkey_url.expose(), &config.queue_prefix, stop).await;
-    let Some(queue) = connected.map_err(refused_by_queue)? else { return Ok(None) };
-    Ok(Some(Parts { queue, assets, clock: Clock::system(), settings: config.worker() }))
+async fn open(config: &Config, settings: Settings, stop: &CancellationToken) -> anyhow::Result<Option<Parts>> {
+    worker::open_parts(&config.valkey_url, &config.queue_prefix, &config.assets_url, settings, stop).await
 }

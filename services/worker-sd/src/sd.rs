@@ -46,7 +46,7 @@ use queue::{
     memory::{Device, Ledger},
 };
 use tracing::warn;
-use worker::{Budget, Engine, EngineDescription, EngineError, Order, Picture, Run};
+use worker::{Budget, Engine, EngineDescription, EngineError, Order, Picture, Run, builds::Depth};
 
 use self::{
     coming::{Coming, Setback},
@@ -108,6 +108,25 @@ impl Settings {
         let variables = process::device::variables(&self.device).into_iter();
         variables.fold(program, |program, (name, value)| program.env(name, value))
     }
+}
+
+/// Starts sd-engine, makes it compute something small if that is asked for, and ends it. Returns what it computes on.
+pub async fn try_out(settings: &Settings, depth: Depth) -> Result<String, EngineError> {
+    let mut session = Session::open(&settings.child()).await?;
+    let device = session.describe().device;
+    let tried = match depth {
+        Depth::Start => Ok(()),
+        Depth::Computation => session.try_out().await,
+    };
+    match tried {
+        Ok(()) => session.end().await,
+        Err(Trouble::Failed(message)) => return Err(EngineError::Engine { message }),
+        Err(_) => {
+            let message = session.last_words("tried out the device").await;
+            return Err(EngineError::Crashed { message });
+        }
+    }
+    Ok(device)
 }
 
 impl SdEngine {

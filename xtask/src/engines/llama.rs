@@ -40,39 +40,43 @@ const FLAGS: &[&str] = &[
 const TOOLS: &[(&str, &str)] =
     &[("cmake", "cmake"), ("c++", "g++"), ("make", "make"), ("python3", "python3-venv"), ("tar", "tar")];
 
-/// Builds llama-server and returns its path. Takes minutes the first time, and no time if nothing has changed.
-///
-/// `ATELIER_ENGINE_FEATURES` says what it computes on, as for sd-engine.
-pub(crate) fn llama_server() -> anyhow::Result<PathBuf> {
-    let features = Feature::chosen()?;
-    let name = build_name(&features);
+/// Builds llama-server for each of these, and returns the paths. Takes minutes the first time, and no time if nothing has
+/// changed.
+pub(super) fn builds(features: &[Feature]) -> anyhow::Result<Vec<PathBuf>> {
+    features.iter().map(|feature| llama_server(*feature)).collect()
+}
+
+fn llama_server(feature: Feature) -> anyhow::Result<PathBuf> {
+    let name = build_name(feature);
     let binary = super::kept_dir(PROGRAM)?.join(&name);
     if !binary.is_file() {
         super::must_have(PROGRAM, TOOLS)?;
-        build(&features, &super::kept_dir("build-llama")?.join(&name), &binary)?;
+        build(feature, &super::kept_dir("build-llama")?.join(&name), &binary)?;
     }
-    super::point_at(&binary, PROGRAM)?;
+    super::point_at(&binary, PROGRAM, feature)?;
     Ok(binary)
 }
 
 /// Returns a name that says from what the program is built: the release, the flags.
-fn build_name(features: &[Feature]) -> String {
+fn build_name(feature: Feature) -> String {
     let mut hasher = DefaultHasher::new();
     (SOURCES.sha256, FLAGS).hash(&mut hasher);
-    features.iter().for_each(|feature| flag_of(*feature).hash(&mut hasher));
+    flag_of(feature).iter().for_each(|flag| flag.hash(&mut hasher));
     format!("{}-{:016x}", SOURCES.version, hasher.finish())
 }
 
-fn flag_of(feature: Feature) -> &'static str {
+/// Returns the flag of the build; none for the CPU.
+fn flag_of(feature: Feature) -> Option<&'static str> {
     match feature {
-        Feature::Cuda => "-DGGML_CUDA=ON",
-        Feature::Vulkan => "-DGGML_VULKAN=ON",
-        Feature::Metal => "-DGGML_METAL=ON",
+        Feature::Cuda => Some("-DGGML_CUDA=ON"),
+        Feature::Metal => Some("-DGGML_METAL=ON"),
+        Feature::Vulkan => Some("-DGGML_VULKAN=ON"),
+        Feature::Cpu => None,
     }
 }
 
 /// Builds the program in a folder that is gone afterwards. After a failure it stays, so that the next try goes on there.
-fn build(features: &[Feature], folder: &Path, binary: &Path) -> anyhow::Result<()> {
+fn build(feature: Feature, folder: &Path, binary: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
     let lock = File::create(folder.join("lock")).context("could not make the lock of the build")?;
     // Two checkouts may want the same program at the same time, and the second finds it made.
@@ -85,7 +89,7 @@ fn build(features: &[Feature], folder: &Path, binary: &Path) -> anyhow::Result<(
     let objects = folder.join("build");
     let mut configure = Command::new("cmake");
     configure.arg("-S").arg(&sources).arg("-B").arg(&objects).args(FLAGS);
-    configure.args(features.iter().map(|feature| flag_of(*feature)));
+    configure.args(flag_of(feature));
     program::run_quietly(&mut configure)?;
     let cores = thread::available_parallelism().map_or(1, usize::from).to_string();
     program::run_quietly(Command::new("cmake").arg("--build").arg(&objects).args([
@@ -104,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_build_for_another_card_has_another_name() {
-        let names = [build_name(&[]), build_name(&[Feature::Cuda]), build_name(&[Feature::Cuda, Feature::Vulkan])];
+        let names = [Feature::Cpu, Feature::Cuda, Feature::Vulkan].map(build_name);
         assert!(names[0] != names[1] && names[1] != names[2] && names[0] != names[2], "{names:?}");
         assert!(names.iter().all(|name| name.starts_with("0.3.36-")), "{names:?}");
     }

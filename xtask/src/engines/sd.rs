@@ -24,54 +24,57 @@ const PACKAGES: [&str; 2] = ["sd-engine", "contract"];
 const SOURCES: [&str; 3] = ["engines/sd-engine", "crates/contract/src", "crates/contract/Cargo.toml"];
 const TOOLS: &[(&str, &str)] = &[("cmake", "cmake"), ("c++", "g++")];
 
-/// Builds sd-engine and returns its path. Takes minutes the first time, and no time if nothing has changed.
-///
-/// `ATELIER_ENGINE_FEATURES` says what it computes on: `cuda`, `vulkan` or `metal`; nothing means the CPU.
-pub(crate) fn sd_engine() -> anyhow::Result<PathBuf> {
-    let binary = super::kept_dir(PROGRAM)?.join(build_name()?);
+/// Builds sd-engine for each of these, and returns the paths. Takes minutes the first time, and no time if nothing has changed.
+pub(super) fn builds(features: &[Feature]) -> anyhow::Result<Vec<PathBuf>> {
+    features.iter().map(|feature| sd_engine(*feature)).collect()
+}
+
+fn sd_engine(feature: Feature) -> anyhow::Result<PathBuf> {
+    let binary = super::kept_dir(PROGRAM)?.join(build_name(feature)?);
     if !binary.is_file() {
-        let target_dir = fresh_target_dir()?;
+        let target_dir = fresh_target_dir(feature)?;
         // Its build script asks cargo where the library lies, without the network, and cargo wants to know all packages.
         program::run(program::cargo().args(["fetch", "--locked", "--target", &host()?]))?;
-        program::run(&mut cargo("build", &target_dir)?)?;
+        program::run(&mut cargo("build", &target_dir, feature))?;
         super::keep(&target_dir.join("release").join(PROGRAM), &binary)?;
     }
-    super::point_at(&binary, PROGRAM)?;
+    super::point_at(&binary, PROGRAM, feature)?;
     Ok(binary)
 }
 
 /// Runs clippy and the tests of sd-engine, which need its C++ and are therefore left out of those of the workspace.
 pub(crate) fn check_sd_engine() -> anyhow::Result<()> {
-    let target_dir = fresh_target_dir()?;
-    program::run(cargo("clippy", &target_dir)?.args(["--all-targets", "--", "--deny", "warnings"]))?;
-    program::run(&mut cargo("test", &target_dir)?)
+    let target_dir = fresh_target_dir(Feature::Cpu)?;
+    program::run(cargo("clippy", &target_dir, Feature::Cpu).args(["--all-targets", "--", "--deny", "warnings"]))?;
+    program::run(&mut cargo("test", &target_dir, Feature::Cpu))
 }
 
 /// Returns cargo for a command on the package sd-engine, with everything its C++ build needs.
-fn cargo(command: &str, target_dir: &Path) -> anyhow::Result<Command> {
+fn cargo(command: &str, target_dir: &Path, feature: Feature) -> Command {
     let mut cargo = program::cargo();
     cargo
         .args([command, "--release", "--package", "sd-engine", "--target-dir"])
         .arg(target_dir)
         // Otherwise ggml is compiled for this machine's own processor, and dies of SIGILL on an older one.
         .env("CMAKE_TOOLCHAIN_FILE", repository::root().join("engines/sd-engine/portable.cmake"));
-    if let Some(features) = features()? {
-        cargo.arg("--features").arg(features);
+    if let Some(name) = feature_of(feature) {
+        cargo.args(["--features", name]);
     }
-    Ok(cargo)
+    cargo
 }
 
-/// Returns the features as cargo takes them.
-fn features() -> anyhow::Result<Option<String>> {
-    let names: Vec<_> = Feature::chosen()?.into_iter().map(Feature::name).collect();
-    Ok((!names.is_empty()).then(|| names.join(",")))
+/// Returns the feature as cargo takes it; none for the CPU.
+fn feature_of(feature: Feature) -> Option<&'static str> {
+    (feature != Feature::Cpu).then(|| feature.name())
 }
 
 /// Returns the folder that sd-engine is built in, without anything of ours: one for each version of the library and of the
-/// compiler, so that the C++ is built once.
-fn fresh_target_dir() -> anyhow::Result<PathBuf> {
+/// compiler and for each feature, so that the C++ is built once.
+fn fresh_target_dir(feature: Feature) -> anyhow::Result<PathBuf> {
     super::must_have(PROGRAM, TOOLS)?;
-    let folder = repository::cache_dir()?.join(format!("engines/build-{}-{}", library_version()?, compiler()?));
+    let behind = feature_of(feature).map(|name| format!("-{name}")).unwrap_or_default();
+    let name = format!("engines/build-{}-{}{behind}", library_version()?, compiler()?);
+    let folder = repository::cache_dir()?.join(name);
     let packages = PACKAGES.iter().flat_map(|package| ["--package", package]);
     let mut clean = program::cargo();
     clean.args(["clean", "--release", "--target-dir"]).arg(&folder).args(packages);
@@ -79,10 +82,10 @@ fn fresh_target_dir() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Returns a name that says from what sd-engine is built: the library, the compiler, the features, our sources.
-fn build_name() -> anyhow::Result<String> {
+/// Returns a name that says from what sd-engine is built: the library, the compiler, the feature, our sources.
+fn build_name(feature: Feature) -> anyhow::Result<String> {
     let mut hasher = DefaultHasher::new();
-    features()?.hash(&mut hasher);
+    feature_of(feature).hash(&mut hasher);
     for source in SOURCES {
         hash_files(&repository::root().join(source), &mut hasher)?;
     }

@@ -112,7 +112,7 @@ pub(crate) fn all() -> impl Iterator<Item = Need> {
     .chain(Feature::known_ones_chosen().into_iter().filter_map(for_feature))
 }
 
-/// Returns what building the engines for this takes beside all that; nothing on a Mac, which has it.
+/// Returns what building the engines for this takes beside all that; nothing on a Mac, which has it, nor for the CPU.
 fn for_feature(feature: Feature) -> Option<Need> {
     let purpose = Purpose::Run;
     match feature {
@@ -132,7 +132,7 @@ fn for_feature(feature: Feature) -> Option<Need> {
             package: "libvulkan-dev glslc spirv-headers",
             by_hand: "install the headers of Vulkan, glslc and SPIRV-Headers",
         }),
-        Feature::Metal => None,
+        Feature::Metal | Feature::Cpu => None,
     }
 }
 

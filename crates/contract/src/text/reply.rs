@@ -151,6 +151,9 @@ pub struct Usage {
     pub cached_tokens: u32,
     /// Of the answer, thoughts included.
     pub completion_tokens: u32,
+    /// Of these, how many were thoughts, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_tokens: Option<u32>,
 }
 
 /// How long an answer took, as the engine measured it.

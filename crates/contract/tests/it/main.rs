@@ -100,7 +100,7 @@ fn every_change_of_a_job_has_a_golden_file() {
 #[test]
 fn every_line_of_the_engine_has_a_golden_file() {
     let commands = check::<Command>("engine_command");
-    let expected = ["load", "load_upscaler", "generate", "upscale", "cancel"];
+    let expected = ["load", "load_upscaler", "generate", "upscale", "cancel", "try_out"];
     assert_eq!(tags(&commands, |line| &line["type"]), expected.map(str::to_owned).into());
     let lines = check::<Line>("engine_line");
     let expected = ["hello", "loaded", "progress", "preview", "image", "done", "failed", "abort", "log"];

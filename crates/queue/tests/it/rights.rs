@@ -30,6 +30,7 @@ async fn a_worker_with_few_rights_can_do_all_its_work() {
         residents: Vec::new(),
         started_at: time::OffsetDateTime::UNIX_EPOCH,
         last_problem: None,
+        engine_builds: Vec::new(),
     };
     queue.ping().await.unwrap();
     queue.announce_worker(&worker, LIMIT).await.unwrap();

@@ -18,6 +18,7 @@ fn worker(name: &str) -> Worker {
         residents: Vec::new(),
         started_at: time::OffsetDateTime::UNIX_EPOCH,
         last_problem: None,
+        engine_builds: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod models;
+pub(crate) mod reply;
 pub(crate) mod template;
 pub(crate) mod tokens;
 pub(crate) mod whole;

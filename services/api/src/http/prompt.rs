@@ -13,30 +13,17 @@ pub(crate) mod style;
 pub(crate) mod variations;
 mod wording;
 
-use std::sync::Arc;
-
-use axum::{body::Body, http::HeaderMap, response::Response};
+use axum::response::Response;
 use contract::{AssetId, asset::AssetRef, problem::ProblemCode};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
 use super::{
     Api,
-    body::read_json,
-    llm::{models::unusable_llm, whole::failed},
+    llm::{models::unusable_llm, reply::read, whole::failed},
     problem::{Error, Occurrence},
     slow,
-    submission::beside,
 };
 use crate::assistant;
-
-/// Reads a request of this type.
-async fn read<T>(api: &Arc<Api>, headers: &HeaderMap, body: Body, name: &'static str) -> Result<T, Error>
-where
-    T: DeserializeOwned + Send + 'static,
-{
-    let body = read_json(headers, body, api.config.max_body_bytes).await?;
-    beside(api, body, move |api, body| api.schemas.read(name, body)).await
-}
 
 /// Answers once the model has; until then the connection is kept alive.
 async fn tell<T: Serialize>(

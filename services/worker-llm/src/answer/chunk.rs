@@ -109,15 +109,24 @@ pub(super) struct Usage {
     #[serde(deserialize_with = "or_default")]
     pub(super) completion_tokens: u32,
     #[serde(deserialize_with = "or_default")]
-    pub(super) prompt_tokens_details: Details,
+    pub(super) prompt_tokens_details: Read,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) completion_tokens_details: Written,
 }
 
 /// What was known before.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Details {
+pub(super) struct Read {
     #[serde(deserialize_with = "or_default")]
     pub(super) cached_tokens: u32,
+}
+
+/// What was written, one by one. llama-server does not tell it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Written {
+    pub(super) reasoning_tokens: Option<u32>,
 }
 
 /// How long it took.
@@ -130,6 +139,8 @@ pub(super) struct Timings {
     pub(super) prompt_ms: f64,
     #[serde(deserialize_with = "or_default")]
     pub(super) predicted_ms: f64,
+    /// Tokens of the answer so far, this piece included.
+    pub(super) predicted_n: Option<u32>,
 }
 
 impl Chunk {

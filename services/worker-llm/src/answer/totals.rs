@@ -8,6 +8,7 @@ use contract::text::{
 use super::{
     chunk::{Choice, Chunk, Logprob, Logprobs, Message},
     refusal,
+    thoughts::Thoughts,
 };
 use crate::trouble::Trouble;
 
@@ -16,6 +17,7 @@ use crate::trouble::Trouble;
 pub(crate) struct Totals {
     usage: Usage,
     timings: Timings,
+    thoughts: Thoughts,
     /// Answers that have ended, of those that one request has.
     finished: u32,
     expected: u32,
@@ -41,7 +43,8 @@ impl Totals {
 
     /// Returns what the whole amounts to.
     pub(crate) fn answer(&self) -> TextAnswer {
-        TextAnswer::Generated { usage: self.usage, timings: self.timings }
+        let usage = Usage { reasoning_tokens: self.thoughts.tokens(), ..self.usage };
+        TextAnswer::Generated { usage, timings: self.timings }
     }
 
     /// Takes in a piece, and returns what happened with it.
@@ -55,6 +58,7 @@ impl Totals {
             self.usage.cached_tokens = self.usage.cached_tokens.max(usage.prompt_tokens_details.cached_tokens);
             self.usage.completion_tokens += usage.completion_tokens;
         }
+        self.thoughts.take_in(&chunk, first_choice);
         if let Some(timings) = &chunk.timings {
             self.timings.prompt_ms = self.timings.prompt_ms.max(timings.prompt_ms);
             self.timings.generation_ms = self.timings.generation_ms.max(timings.predicted_ms);
@@ -169,7 +173,7 @@ mod tests {
         let usage = r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":2}},"timings":{"prompt_ms":1.5,"predicted_ms":2.5,"cache_n":2}}"#;
         assert_eq!(take_in(&mut totals, usage), []);
         assert!(totals.is_finished());
-        let usage = Usage { prompt_tokens: 7, cached_tokens: 2, completion_tokens: 3 };
+        let usage = Usage { prompt_tokens: 7, cached_tokens: 2, completion_tokens: 3, reasoning_tokens: None };
         let timings = Timings { prompt_ms: 1.5, generation_ms: 2.5 };
         assert_eq!(totals.answer(), TextAnswer::Generated { usage, timings });
     }
@@ -181,7 +185,7 @@ mod tests {
         assert_eq!(take_in(&mut totals, r#"{"content":"be","stop":false,"index":0}"#)[0].text, "be");
         let end = r#"{"content":"","stop":true,"stop_type":"limit","tokens_predicted":5,"tokens_evaluated":4,"timings":{"cache_n":1}}"#;
         assert_eq!(take_in(&mut totals, end)[0].finish, Some(Finish::Length));
-        let usage = Usage { prompt_tokens: 4, cached_tokens: 1, completion_tokens: 5 };
+        let usage = Usage { prompt_tokens: 4, cached_tokens: 1, completion_tokens: 5, reasoning_tokens: None };
         assert_eq!(totals.answer(), TextAnswer::Generated { usage, timings: Timings::default() });
     }
 

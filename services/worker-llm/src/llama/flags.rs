@@ -39,6 +39,21 @@ pub struct Launch {
 }
 
 impl Launch {
+    /// Returns how a model is loaded that needs nothing special, in one slot of so many tokens.
+    pub(super) fn plain(model: PathBuf, context: u32) -> Self {
+        Self {
+            model,
+            mmproj: None,
+            slots: 1,
+            context,
+            cache_type_k: CacheType::F16,
+            cache_type_v: CacheType::F16,
+            pooling: None,
+            template: None,
+            avoids_gpu: false,
+        }
+    }
+
     /// Returns the same in the form that demands the least of the machine.
     pub(crate) fn in_safe_mode(&self) -> Self {
         Self {

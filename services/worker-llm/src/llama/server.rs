@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chassis::Secret;
-use process::{Child, Exit, Program};
+use process::{Child, Exit};
 use serde::Deserialize;
 use tempfile::TempDir;
 use tokio::{io::copy, time::sleep};
@@ -82,15 +82,8 @@ impl Server {
         let key = random_key().map_err(|error| failed("make a key for llama-server", error))?;
         let endpoint = Endpoint::on_socket(&socket, Secret::new(key.clone()));
         let endpoint = endpoint.map_err(|error| failed("make a client for llama-server", error.into()))?;
-        let program = Program::new(&settings.program)
-            .env("LLAMA_API_KEY", key)
-            // A trace would be made by a debugger, which takes seconds.
-            .env("GGML_NO_BACKTRACE", "1")
-            .folder(folder.path())
-            .log_lines(LOG_LINES);
-        let program = process::device::variables(if launch.avoids_gpu { "cpu" } else { &settings.device })
-            .into_iter()
-            .fold(program, |program, (name, value)| program.env(name, value));
+        let program = settings.child_on(if launch.avoids_gpu { "cpu" } else { &settings.device });
+        let program = program.env("LLAMA_API_KEY", key).folder(folder.path()).log_lines(LOG_LINES);
         let program =
             launch.flags(&socket, settings).into_iter().fold(program, |program, argument| program.arg(argument));
         let mut child = program.start().map_err(|error| failed("start llama-server", error.into()))?;

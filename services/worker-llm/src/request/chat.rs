@@ -22,6 +22,10 @@ pub(super) fn plan(chat: &Chat, pictures: &Pictures, terms: Terms<'_>) -> Result
         body.insert("logprobs".to_owned(), true.into());
         body.insert("top_logprobs".to_owned(), top.into());
     }
+    if terms.dialect == Dialect::Llama {
+        // It does not count the thoughts, but says with each piece how far it is.
+        body.insert("timings_per_token".to_owned(), true.into());
+    }
     let top = chat.sampling.top_logprobs.unwrap_or_default() as usize;
     let calls = several(chat.count, "/v1/chat/completions", &body, terms);
     Ok(Plan::Stream { calls, echo: String::new(), top })
@@ -190,6 +194,7 @@ mod tests {
         let mut own = body;
         own["cache_prompt"] = true.into();
         own["return_progress"] = true.into();
+        own["timings_per_token"] = true.into();
         assert_eq!(bodies(asked(), LLAMA), [own]);
     }
 

@@ -19,6 +19,8 @@ async fn a_conversation_goes_on_word_by_word_and_the_same_seed_says_the_same() {
     assert_eq!(finishes.len(), 1, "{:?}", first.events);
     let TextAnswer::Generated { usage, timings } = first.end() else { panic!("{:?}", first.end()) };
     assert!(usage.prompt_tokens > 0 && usage.completion_tokens > 0 && timings.generation_ms > 0.0, "{:?}", first.end());
+    // It does not think, and the engine says with each word how far it is.
+    assert_eq!(usage.reasoning_tokens, Some(0), "{:?}", first.end());
     assert_eq!(salon.hear("smoke", request()).await.words(), first.words());
     let other = chat("hello", json!({ "sampling": { "seed": 8, "temperature": 2.0, "max_tokens": 60 } }));
     assert_ne!(salon.hear("smoke", other).await.words(), first.words(), "the seed changes nothing");

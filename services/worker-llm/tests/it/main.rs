@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod answers;
+mod builds;
 mod cancels;
 mod crashes;
 mod elsewhere;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use contract::text::TextEvent;
 use queue::memory::{Device, Want};
 use serde_json::json;
+use testkit::wait::PATIENCE;
 use tokio::time::timeout;
 
-use crate::salon::{LIMIT, Salon, chat, long_chat};
+use crate::salon::{Salon, chat, long_chat};
 
 fn short() -> serde_json::Value {
     chat("hello", json!({ "sampling": { "max_tokens": 3 } }))
@@ -68,7 +69,7 @@ async fn a_model_leaves_its_memory_to_a_picture_when_it_is_done_and_comes_back_a
     let device = Device { name: worker::device_name("cpu", "cpu"), total_mib: 100, comfortable_mib: 100 };
     let ledger = salon.queue.open_ledger(&device, "painter", Duration::from_millis(500)).unwrap();
     let picture = Want { model: "picture".to_owned(), mib: 90, load: Duration::ZERO, is_pinned: false };
-    let reserving = timeout(LIMIT, ledger.reserve(&picture, |_| {}));
+    let reserving = timeout(PATIENCE, ledger.reserve(&picture, |_| {}));
     let (whole, reserved) = tokio::join!(salon.answer(under_way), reserving);
     assert!(whole.words().len() > 1000, "it was broken off: {:?}", whole.events.last());
     let holding = reserved.expect("the model leaves").unwrap();

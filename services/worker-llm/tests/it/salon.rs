@@ -23,7 +23,10 @@ use queue::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::valkey::TestValkey;
+use testkit::{
+    valkey::TestValkey,
+    wait::{PATIENCE, until},
+};
 use time::OffsetDateTime;
 use tokio::{
     process::{Child, Command},
@@ -31,8 +34,6 @@ use tokio::{
     time::timeout,
 };
 
-/// Longer than anything here takes.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// How long a worker may be silent.
 pub(crate) const LEASE: Duration = Duration::from_secs(2);
 /// The name of the test among the instances of the API.
@@ -120,7 +121,7 @@ impl Salon {
     }
 
     pub(crate) async fn publish(&self, job: &TextJob) {
-        self.queue.publish_text(job, Priority::Interactive, LIMIT, LEASE).await.unwrap();
+        self.queue.publish_text(job, Priority::Interactive, PATIENCE, LEASE).await.unwrap();
     }
 
     /// Stores a picture, as the API does before it publishes a request.
@@ -147,7 +148,7 @@ impl Salon {
                 self.listen().await;
             }
         };
-        timeout(LIMIT, looking).await.expect("the worker says it");
+        timeout(PATIENCE, looking).await.expect("the worker says it");
     }
 
     /// Waits until the words of an answer come.
@@ -165,7 +166,7 @@ impl Salon {
                 self.listen().await;
             }
         };
-        timeout(LIMIT, looking).await.expect("the job ends")
+        timeout(PATIENCE, looking).await.expect("the job ends")
     }
 
     /// Waits for the whole answer of a job. Its frames must be there, each once and in order.
@@ -190,35 +191,20 @@ impl Salon {
 
     /// Waits until the worker says of itself what is wanted.
     pub(crate) async fn worker_says(&self, is_so: impl Fn(&Worker) -> bool) -> Worker {
-        let looking = async {
-            loop {
-                if let Some(worker) = self.queue.workers().await.unwrap().into_iter().find(|worker| is_so(worker)) {
-                    return worker;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(LIMIT, looking).await.expect("the worker says it of itself")
+        let look = async || self.queue.workers().await.unwrap().into_iter().find(|worker| is_so(worker));
+        until("what the worker says of itself", look).await
     }
 
     /// Waits until so many llama-servers run, and returns their processes.
     pub(crate) async fn servers(&self, count: usize) -> Vec<u32> {
-        let looking = async {
-            loop {
-                let found = servers_of(self.folder.path());
-                if found.len() == count {
-                    return found;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(LIMIT, looking).await.unwrap_or_else(|_| panic!("not {count} llama-servers run"))
+        let look = async || Some(servers_of(self.folder.path())).filter(|found| found.len() == count);
+        until(&format!("{count} llama-servers"), look).await
     }
 
     /// Tells the worker to stop, and returns its exit code.
     pub(crate) async fn stop(&mut self) -> Option<i32> {
         signal(self.worker.id().unwrap(), Signal::TERM);
-        timeout(LIMIT, self.worker.wait()).await.expect("the worker ends").unwrap().code()
+        timeout(PATIENCE, self.worker.wait()).await.expect("the worker ends").unwrap().code()
     }
 
     async fn listen(&mut self) {
@@ -317,6 +303,14 @@ pub(crate) fn chat(words: &str, fields: Value) -> Value {
 /// Returns a conversation whose answer takes some seconds: the words that end it never come.
 pub(crate) fn long_chat() -> Value {
     chat("hello", json!({ "sampling": { "max_tokens": 7000, "logit_bias": { "2": -100.0, "4": -100.0 } } }))
+}
+
+/// Returns a request whose answer takes hours and all slots of its model: whoever hears its end before has broken it off.
+pub(crate) fn endless_chat() -> Value {
+    let mut request = long_chat();
+    // Each slot makes one after the other.
+    request["count"] = 10_000.into();
+    request
 }
 
 /// Returns the llama-servers whose model lies in a folder.

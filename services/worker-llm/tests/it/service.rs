@@ -5,9 +5,10 @@ use std::{fs, process::Stdio, time::Duration};
 use queue::text::TextEnd;
 use rustix::process::Signal;
 use serde_json::json;
+use testkit::wait::PATIENCE;
 use tokio::{process::Command, time::timeout};
 
-use crate::salon::{LIMIT, Salon, chat, long_chat, servers_of, signal, start};
+use crate::salon::{Salon, chat, long_chat, servers_of, signal, start};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_that_make_no_sense_end_the_program_with_64_and_a_word_about_the_setting() {
@@ -22,7 +23,7 @@ async fn settings_that_make_no_sense_end_the_program_with_64_and_a_word_about_th
         let mut command = Command::new(env!("CARGO_BIN_EXE_worker-llm"));
         command.current_dir(folder.path()).env("ATELIER_DATA_DIR", folder.path()).env(variable, value);
         command.stdin(Stdio::null()).kill_on_drop(true);
-        let output = timeout(LIMIT, command.output()).await.unwrap().unwrap();
+        let output = timeout(PATIENCE, command.output()).await.unwrap().unwrap();
         let words = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(64), "{variable}: {words}");
         assert!(words.contains(named) && !words.contains("hunter2"), "{words}");
@@ -88,5 +89,5 @@ async fn a_worker_without_an_engine_does_nothing_and_does_not_fail() {
     // It must not end by itself.
     assert!(timeout(Duration::from_secs(1), worker.wait()).await.is_err());
     signal(worker.id().unwrap(), Signal::TERM);
-    assert_eq!(timeout(LIMIT, worker.wait()).await.unwrap().unwrap().code(), Some(0));
+    assert_eq!(timeout(PATIENCE, worker.wait()).await.unwrap().unwrap().code(), Some(0));
 }

@@ -1,15 +1,14 @@
 //! Many answers at once.
 
-use std::time::{Duration, Instant};
-
 use contract::{spec::WorkerKind, text::TextEvent};
 use serde_json::json;
 
-use crate::salon::{Salon, chat, long_chat};
+use crate::salon::{Salon, chat, endless_chat, long_chat};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn as_many_answers_are_under_way_as_there_are_slots_and_the_rest_waits() {
     let mut salon = Salon::open(&[("ATELIER_TEXT_SLOTS", "3")]).await;
+    salon.add_model("second", &json!({}));
     let mut ids = Vec::new();
     for _ in 0..3 {
         ids.push(salon.ask("smoke", long_chat()).await);
@@ -18,6 +17,10 @@ async fn as_many_answers_are_under_way_as_there_are_slots_and_the_rest_waits() {
         salon.speaking(*id).await;
     }
     let fourth = salon.ask("smoke", chat("hello", json!({ "sampling": { "max_tokens": 3 } }))).await;
+    // Whoever comes later has an answer first, so the worker has had the time to take the fourth.
+    salon.hear("second", chat("hello", json!({ "sampling": { "max_tokens": 3 } }))).await;
+    let running = salon.queue.depth(WorkerKind::Llm).await.unwrap().running;
+    assert!(running <= 3, "{running} answers are under way");
     salon.queue.cancel(ids[0]).await.unwrap();
     let words = salon.answer(fourth).await.words();
     assert!(!words.is_empty());
@@ -26,14 +29,13 @@ async fn as_many_answers_are_under_way_as_there_are_slots_and_the_rest_waits() {
         let answer = salon.answer(*id).await;
         assert!(answer.words().len() > 1000);
     }
-    assert_eq!(salon.servers(1).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_model_does_not_keep_another_from_answering() {
     let mut salon = Salon::open(&[("ATELIER_TEXT_SLOTS", "1")]).await;
     salon.add_model("second", &json!({}));
-    let first = salon.ask("smoke", long_chat()).await;
+    let first = salon.ask("smoke", endless_chat()).await;
     salon.speaking(first).await;
     let waiting = salon.ask("smoke", chat("hello", json!({ "sampling": { "max_tokens": 3 } }))).await;
     let other = salon.hear("second", chat("hello", json!({ "sampling": { "max_tokens": 3 } }))).await;
@@ -49,7 +51,6 @@ async fn a_full_model_does_not_keep_another_from_answering() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_short_answers_are_all_whole() {
     let mut salon = Salon::open(&[("ATELIER_TEXT_SLOTS", "8")]).await;
-    let begun = Instant::now();
     let mut ids = Vec::new();
     for seed in 0..100 {
         ids.push(salon.ask("smoke", chat("hello", json!({ "sampling": { "seed": seed, "max_tokens": 20 } }))).await);
@@ -58,24 +59,4 @@ async fn a_hundred_short_answers_are_all_whole() {
         let answer = salon.answer(id).await;
         assert!(matches!(answer.events.last(), Some(TextEvent::End { .. })));
     }
-    println!("100 answers in {:?}", begun.elapsed());
-    assert!(begun.elapsed() < Duration::from_secs(50));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_first_word_is_there_soon() {
-    let mut salon = Salon::open(&[]).await;
-    let request = || chat("hello", json!({ "sampling": { "max_tokens": 4 } }));
-    salon.hear("smoke", request()).await;
-    let mut waits = Vec::new();
-    for _ in 0..50 {
-        let begun = Instant::now();
-        let id = salon.ask("smoke", request()).await;
-        salon.speaking(id).await;
-        waits.push(begun.elapsed());
-        salon.answer(id).await;
-    }
-    waits.sort();
-    println!("the first word after {:?} in the middle, {:?} at most", waits[25], waits[49]);
-    assert!(waits[25] < Duration::from_millis(500), "{waits:?}");
 }

@@ -28,6 +28,8 @@ const UPSCALING_MIB: f64 = 1000.0;
 const USUAL_TILE_MEGAPIXELS: f64 = 0.262;
 /// A tile of 16 × 16 latents.
 const SMALL_TILE_MEGAPIXELS: f64 = 0.066;
+/// Of fewer, two decimals say nothing.
+const LEAST_MEGAPIXELS_TOLD: f64 = 0.01;
 
 /// What a model is made of, by size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -118,14 +120,29 @@ impl Parts {
 impl Work {
     /// Returns the work of an order.
     pub(super) fn of(order: &Order) -> Self {
-        let scale = match &order.spec {
-            JobSpec::Upscale(spec) => spec.factor,
-            spec => spec.hires().map_or(1.0, |hires| hires.scale),
-        };
-        let megapixels = f64::from(order.width) * f64::from(order.height) * scale * scale / 1_000_000.0;
+        let (width, height) = largest(order);
         let pictures = order.spec.painting().map_or(1, |painting| painting.batch_count.max(1));
-        Self { megapixels, pictures }
+        Self { megapixels: width * height / 1_000_000.0, pictures }
     }
+}
+
+/// Returns how large the largest picture of an order is, for people.
+pub(super) fn size(order: &Order) -> String {
+    let (width, height) = largest(order);
+    let megapixels = width * height / 1_000_000.0;
+    if megapixels < LEAST_MEGAPIXELS_TOLD {
+        return format!("{width:.0} × {height:.0} pixels");
+    }
+    format!("{megapixels:.2} megapixels")
+}
+
+/// Returns width and height of the largest picture on the way.
+fn largest(order: &Order) -> (f64, f64) {
+    let scale = match &order.spec {
+        JobSpec::Upscale(spec) => spec.factor,
+        spec => spec.hires().map_or(1.0, |hires| hires.scale),
+    };
+    (f64::from(order.width) * scale, f64::from(order.height) * scale)
 }
 
 #[cfg(test)]

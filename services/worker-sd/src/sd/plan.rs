@@ -9,7 +9,7 @@ use contract::{
 use worker::{Budget, EngineError, Order};
 
 use super::{
-    estimate::{Parts, Work},
+    estimate::{self, Parts, Work},
     ladder::{self, Ladder},
 };
 
@@ -124,9 +124,10 @@ impl Lessons {
         if needed_mib > budget.whole_mib {
             return Err(EngineError::Rejected {
                 message: format!(
-                    "a picture of {:.2} megapixels by {key} needs about {needed_mib} MiB, whatever is done to save memory, \
-                     and there are {} MiB",
-                    work.megapixels, budget.whole_mib
+                    "a picture of {} by {key} needs about {needed_mib} MiB, whatever is done to save memory, and there are \
+                     {} MiB",
+                    estimate::size(order),
+                    budget.whole_mib
                 ),
                 remedy: Some(
                     "ask for a smaller picture, take a smaller or quantised model, or give the worker more memory \
@@ -211,6 +212,9 @@ mod tests {
         let refused = Lessons::default().plan("m", &order(1024), around(100));
         let Err(EngineError::Rejected { message, remedy: Some(_) }) = refused else { panic!("{refused:?}") };
         assert!(message.contains("100 MiB") && message.contains("1.05 megapixels"), "{message}");
+        let refused = Lessons::default().plan("m", &order(64), around(10));
+        let Err(EngineError::Rejected { message, .. }) = refused else { panic!("{refused:?}") };
+        assert!(message.contains("a picture of 64 × 64 pixels by m"), "{message}");
     }
 
     #[test]

@@ -139,6 +139,21 @@ impl Session {
         matches!(self.child.state(), State::Exited(_))
     }
 
+    /// Makes it compute something small.
+    pub(super) async fn try_out(&mut self) -> Result<(), Trouble> {
+        self.send(&Command::TryOut, &[]).await?;
+        loop {
+            match self.next().await?.line {
+                Line::Done { .. } => {
+                    self.is_busy = false;
+                    return Ok(());
+                }
+                Line::Failed { message, .. } => return Err(Trouble::Failed(message)),
+                _ => {}
+            }
+        }
+    }
+
     /// Loads a model or an upscaler, and reports steps.
     pub(super) async fn load(
         &mut self,

@@ -16,15 +16,15 @@ const LEASE: Duration = Duration::from_secs(1);
 const BLOCK: Duration = Duration::from_millis(100);
 
 /// A queue with the test in the place of the API, and a folder for everything else.
-struct Place {
+pub(crate) struct Place {
     valkey: TestValkey,
-    folder: TempDir,
-    queue: Queue,
+    pub(crate) folder: TempDir,
+    pub(crate) queue: Queue,
     done: DoneReader,
 }
 
 impl Place {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let valkey = TestValkey::start().unwrap();
         let queue = Queue::connect(&valkey.url(), "atelier").await.unwrap();
         queue.prepare().await.unwrap();
@@ -32,7 +32,7 @@ impl Place {
         Self { valkey, folder: tempfile::tempdir().unwrap(), queue, done }
     }
 
-    fn start_worker(&self, variables: &[(&str, &str)]) -> Child {
+    pub(crate) fn start_worker(&self, variables: &[(&str, &str)]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_worker-sd"))
             .current_dir(self.folder.path())
             .env("ATELIER_ENGINE", "scripted")
@@ -46,7 +46,7 @@ impl Place {
             .unwrap()
     }
 
-    async fn publish(&self, prompt: &str) -> JobId {
+    pub(crate) async fn publish(&self, prompt: &str) -> JobId {
         let spec = order(|spec| spec.painting.prompt = prompt.to_owned()).spec;
         let job = QueuedJob {
             id: JobId::new(),
@@ -71,7 +71,7 @@ impl Place {
         id
     }
 
-    async fn next_done(&mut self) -> DoneEntry {
+    pub(crate) async fn next_done(&mut self) -> DoneEntry {
         let look = async {
             loop {
                 if let Some(entry) = self.done.next(1, BLOCK).await.unwrap().pop() {

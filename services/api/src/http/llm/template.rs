@@ -2,24 +2,32 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, body::Body, extract::State, http::HeaderMap};
+use axum::{Extension, body::Body, extract::State, http::HeaderMap, response::Response};
 use contract::{
     AssetId,
     llm::{ApplyTemplate, ModelText},
     problem::Problem,
     text::{
-        Chat, TextAnswer, TextRequest, TextSampling,
+        Chat, TextRequest, TextSampling,
         chat::{Message, Part, ToolChoice},
     },
 };
 
 use super::{
     ask::Question,
-    whole::{another_answer, gather},
+    reply::{read, reply},
+    tokens::told_text,
 };
-use crate::http::{Api, access::Caller, body::read_json, problem::Error, submission::beside};
+use crate::http::{
+    Api,
+    access::Caller,
+    problem::{Error, Occurrence},
+};
 
 /// Returns the prompt that the model's template makes of a conversation.
+///
+/// While the model is loaded, spaces keep the connection alive from the 45th second on; what goes wrong after that is a problem
+/// in the body of a 200.
 #[utoipa::path(post, path = "/api/llm/template", tag = "llm", request_body = ApplyTemplate,
     responses(
         (status = 200, description = "The prompt.", body = ModelText),
@@ -31,11 +39,11 @@ use crate::http::{Api, access::Caller, body::read_json, problem::Error, submissi
 pub(crate) async fn apply_template(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
+    Extension(occurrence): Extension<Occurrence>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ModelText>, Error> {
-    let body = read_json(&headers, body, api.config.max_body_bytes).await?;
-    let wanted: ApplyTemplate = beside(&api, body, |api, body| api.schemas.read("ApplyTemplate", body)).await?;
+) -> Result<Response, Error> {
+    let wanted: ApplyTemplate = read(&api, &headers, body, "ApplyTemplate").await?;
     let stored = pictures(&wanted.messages);
     let chat = Chat {
         messages: wanted.messages,
@@ -48,11 +56,7 @@ pub(crate) async fn apply_template(
     };
     let request = TextRequest::ApplyTemplate(Box::new(chat));
     let question = Question { stored, ..Question::new(wanted.model, request) };
-    let mut asked = question.ask(&api, &caller).await?;
-    match gather(&mut asked.answering, 0).await?.answer {
-        TextAnswer::Text { text } => Ok(Json(ModelText { model: asked.model, text })),
-        _ => Err(another_answer()),
-    }
+    reply(&api, &caller, occurrence, question, told_text).await
 }
 
 /// Returns the pictures that messages name, with their places.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, body::Body, extract::State, http::HeaderMap};
+use axum::{Extension, body::Body, extract::State, http::HeaderMap, response::Response};
 use contract::{
     llm::{DetokenizeTokens, ModelText, TextTokens, TokenizeText},
     problem::Problem,
@@ -11,11 +11,18 @@ use contract::{
 
 use super::{
     ask::Question,
-    whole::{another_answer, gather},
+    reply::{read, reply},
 };
-use crate::http::{Api, access::Caller, body::read_json, problem::Error, submission::beside};
+use crate::http::{
+    Api,
+    access::Caller,
+    problem::{Error, Occurrence},
+};
 
 /// Returns the tokens of a text.
+///
+/// While the model is loaded, spaces keep the connection alive from the 45th second on; what goes wrong after that is a problem
+/// in the body of a 200.
 #[utoipa::path(post, path = "/api/llm/tokenize", tag = "llm", request_body = TokenizeText,
     responses(
         (status = 200, description = "The tokens.", body = TextTokens),
@@ -27,21 +34,24 @@ use crate::http::{Api, access::Caller, body::read_json, problem::Error, submissi
 pub(crate) async fn tokenize_text(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
+    Extension(occurrence): Extension<Occurrence>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<TextTokens>, Error> {
-    let body = read_json(&headers, body, api.config.max_body_bytes).await?;
-    let wanted: TokenizeText = beside(&api, body, |api, body| api.schemas.read("TokenizeText", body)).await?;
+) -> Result<Response, Error> {
+    let wanted = read(&api, &headers, body, "TokenizeText").await?;
     let TokenizeText { model, text, add_special, parse_special, with_pieces } = wanted;
     let request = TextRequest::Tokenize(Tokenize { text, add_special, parse_special, with_pieces });
-    let mut asked = Question::new(model, request).ask(&api, &caller).await?;
-    match gather(&mut asked.answering, 0).await?.answer {
-        TextAnswer::Tokens { tokens, pieces } => Ok(Json(TextTokens { model: asked.model, tokens, pieces })),
-        _ => Err(another_answer()),
-    }
+    let tell = |model, answer| match answer {
+        TextAnswer::Tokens { tokens, pieces } => Some(TextTokens { model, tokens, pieces }),
+        _ => None,
+    };
+    reply(&api, &caller, occurrence, Question::new(model, request), tell).await
 }
 
 /// Returns the text of tokens.
+///
+/// While the model is loaded, spaces keep the connection alive from the 45th second on; what goes wrong after that is a problem
+/// in the body of a 200.
 #[utoipa::path(post, path = "/api/llm/detokenize", tag = "llm", request_body = DetokenizeTokens,
     responses(
         (status = 200, description = "The text.", body = ModelText),
@@ -53,15 +63,19 @@ pub(crate) async fn tokenize_text(
 pub(crate) async fn detokenize_tokens(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
+    Extension(occurrence): Extension<Occurrence>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<ModelText>, Error> {
-    let body = read_json(&headers, body, api.config.max_body_bytes).await?;
-    let wanted: DetokenizeTokens = beside(&api, body, |api, body| api.schemas.read("DetokenizeTokens", body)).await?;
-    let request = TextRequest::Detokenize(Detokenize { tokens: wanted.tokens });
-    let mut asked = Question::new(wanted.model, request).ask(&api, &caller).await?;
-    match gather(&mut asked.answering, 0).await?.answer {
-        TextAnswer::Text { text } => Ok(Json(ModelText { model: asked.model, text })),
-        _ => Err(another_answer()),
+) -> Result<Response, Error> {
+    let DetokenizeTokens { model, tokens } = read(&api, &headers, body, "DetokenizeTokens").await?;
+    let question = Question::new(model, TextRequest::Detokenize(Detokenize { tokens }));
+    reply(&api, &caller, occurrence, question, told_text).await
+}
+
+/// Tells an answer that is a text.
+pub(super) fn told_text(model: String, answer: TextAnswer) -> Option<ModelText> {
+    match answer {
+        TextAnswer::Text { text } => Some(ModelText { model, text }),
+        _ => None,
     }
 }

@@ -11,15 +11,14 @@ use axum::{
     response::Response,
 };
 use contract::text::{Chat, TextRequest};
-use serde_json::Value;
 
 use super::{
     errors,
     reading::{
         messages::read_messages,
-        object::{Mistakes, Object},
+        object::Object,
         pictures::Pictures,
-        read_value,
+        read_model, read_value, read_wish,
         sampling::{Dialect, check_together, read_count, read_format, read_sampling, read_thinking},
         tools::read_tools,
     },
@@ -52,7 +51,7 @@ pub(crate) async fn complete(
     let base = links::base(request.headers());
     let value = read_value(&api, request).await?;
     let mut pictures = Pictures::new(&base);
-    let Wish { model, chat, is_stream, mut manner } = read(&value, &mut pictures)?;
+    let Wish { model, chat, is_stream, mut manner } = read_wish(&value, |request| read(request, &mut pictures))?;
     drop(value);
     let count = chat.count;
     let question = Question {
@@ -70,15 +69,7 @@ pub(crate) async fn complete(
     slow::answer(whole, |error| errors::late(&error)).await
 }
 
-fn read(value: &Value, pictures: &mut Pictures<'_>) -> Result<Wish, Error> {
-    let mistakes = Mistakes::default();
-    let request = Object::at(String::new(), value, &mistakes);
-    let wish = request.map(|request| read_wish(&request, pictures));
-    mistakes.finish()?;
-    wish.ok_or_else(|| Error::internal(anyhow::anyhow!("a request without fields was read: this is a bug")))
-}
-
-fn read_wish(request: &Object<'_>, pictures: &mut Pictures<'_>) -> Wish {
+fn read(request: &Object<'_>, pictures: &mut Pictures<'_>) -> Wish {
     let tools = read_tools(request, Dialect::Chat);
     let mut sampling = read_sampling(request, Dialect::Chat);
     sampling.format = read_format(request);
@@ -95,24 +86,19 @@ fn read_wish(request: &Object<'_>, pictures: &mut Pictures<'_>) -> Wish {
     check_together(request, &chat);
     let wants_usage = request.object("stream_options").and_then(|options| options.flag("include_usage"));
     let manner = answer::Manner::new(wants_logprobs, tools.are_functions, wants_usage == Some(true));
-    Wish {
-        model: request.text("model").filter(|model| !model.is_empty()).map(str::to_owned),
-        chat,
-        is_stream: request.flag("stream") == Some(true),
-        manner,
-    }
+    Wish { model: read_model(request), chat, is_stream: request.flag("stream") == Some(true), manner }
 }
 
 #[cfg(test)]
 mod tests {
     use contract::text::chat::{Message, Part, Thinking};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     #[expect(clippy::needless_pass_by_value, reason = "json! is written where it is used")]
     fn read_one(value: Value) -> Result<Wish, Error> {
-        read(&value, &mut Pictures::new("http://localhost"))
+        read_wish(&value, |request| read(request, &mut Pictures::new("http://localhost")))
     }
 
     #[test]

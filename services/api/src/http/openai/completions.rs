@@ -12,14 +12,15 @@ use axum::{
 };
 use contract::text::{Completion, Detokenize, TextAnswer, TextRequest, TextSampling};
 use futures::future::try_join_all;
-use serde_json::Value;
+use time::OffsetDateTime;
 
 use super::{
     errors,
     reading::{
-        object::{Mistakes, Object},
-        read_value,
-        sampling::{Dialect, read_count, read_format, read_sampling, read_tokens},
+        object::Object,
+        read_model, read_value, read_wish,
+        sampling::{Dialect, read_count, read_format, read_sampling},
+        texts::{Text, read_texts},
     },
     telling,
 };
@@ -37,18 +38,11 @@ use crate::http::{
 /// The most texts of one request.
 const MOST_PROMPTS: usize = 64;
 
-/// What is to be continued.
-#[derive(Debug, Clone, PartialEq)]
-enum Prompt {
-    Text(String),
-    Tokens(Vec<u32>),
-}
-
 /// A request as it was meant.
 #[derive(Debug)]
 struct Wish {
     model: Option<String>,
-    prompts: Vec<Prompt>,
+    prompts: Vec<Text>,
     suffix: Option<String>,
     count: u32,
     echo: bool,
@@ -64,31 +58,41 @@ pub(crate) async fn complete(
     request: Request,
 ) -> Result<Response, Error> {
     let value = read_value(&api, request).await?;
-    let wish = read(&value)?;
+    let wish = read_wish(&value, read)?;
     drop(value);
-    let asked = try_join_all(wish.prompts.iter().map(|prompt| ask(&api, &caller, &wish, prompt))).await?;
-    let model = asked.first().map(|asked| asked.model.clone()).unwrap_or_default();
-    let mut manner = answer::Manner::new(api.clock.now(), model);
-    manner.wants_logprobs = wish.sampling.top_logprobs.is_some();
-    manner.wants_usage = wish.wants_usage;
-    let count = wish.count;
-    let mut answerings: Vec<_> = asked.into_iter().map(|asked| asked.answering).collect();
+    let now = api.clock.now();
     if wish.is_stream {
-        let teller = stream::Teller::new(manner, answerings.len(), count);
+        let asked = ask_all(&api, &caller, &wish).await?;
+        let teller = stream::Teller::new(manner(&wish, now, &asked), asked.len(), wish.count);
+        let answerings = asked.into_iter().map(|asked| asked.answering).collect();
         return telling::answer(&api, caller, answerings, teller).await;
     }
     let whole = async move {
-        let wholes = try_join_all(answerings.iter_mut().map(|answering| gather(answering, count))).await?;
-        answer::whole(&manner, &wholes)
+        let mut asked = ask_all(&api, &caller, &wish).await?;
+        let wholes = try_join_all(asked.iter_mut().map(|asked| gather(&mut asked.answering, wish.count))).await?;
+        answer::whole(&manner(&wish, now, &asked), &wholes)
     };
     slow::answer(whole, |error| errors::late(&error)).await
 }
 
+fn manner(wish: &Wish, now: OffsetDateTime, asked: &[Asked]) -> answer::Manner {
+    let model = asked.first().map(|asked| asked.model.clone()).unwrap_or_default();
+    let mut manner = answer::Manner::new(now, model);
+    manner.wants_logprobs = wish.sampling.top_logprobs.is_some();
+    manner.wants_usage = wish.wants_usage;
+    manner
+}
+
+/// Asks for what follows each text.
+async fn ask_all(api: &Arc<Api>, caller: &Caller, wish: &Wish) -> Result<Vec<Asked>, Error> {
+    try_join_all(wish.prompts.iter().map(|prompt| ask(api, caller, wish, prompt))).await
+}
+
 /// Asks for what follows one text. Tokens are turned into words first.
-async fn ask(api: &Arc<Api>, caller: &Caller, wish: &Wish, prompt: &Prompt) -> Result<Asked, Error> {
+async fn ask(api: &Arc<Api>, caller: &Caller, wish: &Wish, prompt: &Text) -> Result<Asked, Error> {
     let prompt = match prompt {
-        Prompt::Text(text) => text.clone(),
-        Prompt::Tokens(tokens) => {
+        Text::Words(text) => text.clone(),
+        Text::Tokens(tokens) => {
             let request = TextRequest::Detokenize(Detokenize { tokens: tokens.clone() });
             let mut asked = Question::new(wish.model.clone(), request).ask(api, caller).await?;
             match gather(&mut asked.answering, 0).await?.answer {
@@ -107,15 +111,7 @@ async fn ask(api: &Arc<Api>, caller: &Caller, wish: &Wish, prompt: &Prompt) -> R
     Question::new(wish.model.clone(), TextRequest::Completion(Box::new(completion))).ask(api, caller).await
 }
 
-fn read(value: &Value) -> Result<Wish, Error> {
-    let mistakes = Mistakes::default();
-    let request = Object::at(String::new(), value, &mistakes);
-    let wish = request.map(|request| read_wish(&request));
-    mistakes.finish()?;
-    wish.ok_or_else(|| Error::internal(anyhow::anyhow!("a request without fields was read: this is a bug")))
-}
-
-fn read_wish(request: &Object<'_>) -> Wish {
+fn read(request: &Object<'_>) -> Wish {
     let mut sampling = read_sampling(request, Dialect::Completion);
     sampling.format = read_format(request);
     let count = read_count(request);
@@ -124,8 +120,8 @@ fn read_wish(request: &Object<'_>) -> Wish {
     }
     let wants_usage = request.object("stream_options").and_then(|options| options.flag("include_usage"));
     Wish {
-        model: request.text("model").filter(|model| !model.is_empty()).map(str::to_owned),
-        prompts: read_prompts(request),
+        model: read_model(request),
+        prompts: read_texts(request, "prompt", MOST_PROMPTS),
         suffix: request.text("suffix").filter(|suffix| !suffix.is_empty()).map(str::to_owned),
         count,
         echo: request.flag("echo") == Some(true),
@@ -135,64 +131,16 @@ fn read_wish(request: &Object<'_>) -> Wish {
     }
 }
 
-/// Reads a text, tokens, or a list of either.
-fn read_prompts(request: &Object<'_>) -> Vec<Prompt> {
-    let Some(value) = request.value("prompt") else {
-        request.refuse("prompt", "is required: a text, its tokens, or a list of either");
-        return Vec::new();
-    };
-    let one = |value: &Value| match value {
-        Value::String(text) => Some(Prompt::Text(text.clone())),
-        Value::Array(list) if !list.is_empty() => read_tokens(list).map(Prompt::Tokens),
-        _ => None,
-    };
-    let prompts: Option<Vec<Prompt>> = match value {
-        Value::Array(list) if list.first().is_some_and(Value::is_number) => one(value).map(|prompt| vec![prompt]),
-        Value::Array(list) => list.iter().map(one).collect(),
-        value => one(value).map(|prompt| vec![prompt]),
-    };
-    match prompts {
-        Some(prompts) if (1..=MOST_PROMPTS).contains(&prompts.len()) => prompts,
-        Some(_) => {
-            request.refuse("prompt", format_args!("must be 1 to {MOST_PROMPTS} texts"));
-            Vec::new()
-        }
-        None => {
-            request.refuse("prompt", "must be a text, its tokens, or a list of either");
-            Vec::new()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
 
-    #[expect(clippy::needless_pass_by_value, reason = "json! is written where it is used")]
-    fn prompts(prompt: Value) -> Option<Vec<Prompt>> {
-        read(&json!({ "prompt": prompt })).ok().map(|wish| wish.prompts)
-    }
-
-    #[test]
-    fn a_prompt_is_a_text_tokens_or_several_of_either() {
-        let text = |text: &str| Prompt::Text(text.to_owned());
-        assert_eq!(prompts(json!("a")), Some(vec![text("a")]));
-        assert_eq!(prompts(json!(["a", "b"])), Some(vec![text("a"), text("b")]));
-        assert_eq!(prompts(json!([1, 2])), Some(vec![Prompt::Tokens(vec![1, 2])]));
-        assert_eq!(prompts(json!([[1], [2, 3]])), Some(vec![Prompt::Tokens(vec![1]), Prompt::Tokens(vec![2, 3])]));
-        for wrong in
-            [json!(null), json!([]), json!([1, "a"]), json!([1, -1]), json!([[]]), json!(5), json!(vec!["x"; 65])]
-        {
-            assert_eq!(prompts(wrong.clone()), None, "{wrong}");
-        }
-    }
-
     #[test]
     fn only_as_many_as_are_returned_are_made() {
-        assert!(read(&json!({ "prompt": "x", "best_of": 2, "n": 2 })).is_ok());
-        let error = read(&json!({ "prompt": "x", "best_of": 2 })).unwrap_err();
+        assert!(read_wish(&json!({ "prompt": "x", "best_of": 2, "n": 2 }), read).is_ok());
+        let error = read_wish(&json!({ "prompt": "x", "best_of": 2 }), read).unwrap_err();
         assert_eq!(error.fields().unwrap().1[0].pointer, "/best_of");
     }
 }

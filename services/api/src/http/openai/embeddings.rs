@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use super::{
     errors,
     reading::{
-        object::{Mistakes, Object},
-        read_value,
-        sampling::read_tokens,
+        object::Object,
+        read_model, read_value, read_wish,
+        texts::{Text, read_texts},
     },
 };
 use crate::http::{
@@ -59,24 +59,17 @@ pub(crate) async fn embed(
     request: Request,
 ) -> Result<Response, Error> {
     let value = read_value(&api, request).await?;
-    let Wish { model, embedding, encoding } = read(&value)?;
+    let Wish { model, embedding, encoding } = read_wish(&value, read)?;
     drop(value);
     let mut asked = Question::new(model, TextRequest::Embedding(embedding)).ask(&api, &caller).await?;
     let whole = async move { told(&asked.model, gather(&mut asked.answering, 0).await?.answer, encoding) };
     slow::answer(whole, |error| errors::late(&error)).await
 }
 
-fn read(value: &Value) -> Result<Wish, Error> {
-    let mistakes = Mistakes::default();
-    let wish = Object::at(String::new(), value, &mistakes).map(|request| read_wish(&request));
-    mistakes.finish()?;
-    wish.ok_or_else(|| Error::internal(anyhow::anyhow!("a request without fields was read: this is a bug")))
-}
-
-fn read_wish(request: &Object<'_>) -> Wish {
+fn read(request: &Object<'_>) -> Wish {
     let known = [("float", Encoding::Float), ("base64", Encoding::Base64)];
     Wish {
-        model: request.text("model").filter(|model| !model.is_empty()).map(str::to_owned),
+        model: read_model(request),
         embedding: Embedding {
             inputs: read_inputs(request),
             dimensions: request.count("dimensions", 1..=MOST_DIMENSIONS),
@@ -85,33 +78,16 @@ fn read_wish(request: &Object<'_>) -> Wish {
     }
 }
 
-/// Reads a text, tokens, or a list of either.
 fn read_inputs(request: &Object<'_>) -> Vec<EmbeddingInput> {
-    let Some(value) = request.value("input") else {
-        request.refuse("input", "is required: a text, its tokens, or a list of either");
-        return Vec::new();
-    };
-    let one = |value: &Value| match value {
-        Value::String(text) if !text.is_empty() => Some(EmbeddingInput::Text { text: text.clone() }),
-        Value::Array(list) if !list.is_empty() => read_tokens(list).map(|tokens| EmbeddingInput::Tokens { tokens }),
-        _ => None,
-    };
-    let inputs: Option<Vec<EmbeddingInput>> = match value {
-        Value::Array(list) if list.first().is_some_and(Value::is_number) => one(value).map(|input| vec![input]),
-        Value::Array(list) => list.iter().map(one).collect(),
-        value => one(value).map(|input| vec![input]),
-    };
-    match inputs {
-        Some(inputs) if (1..=MOST_INPUTS).contains(&inputs.len()) => inputs,
-        Some(_) => {
-            request.refuse("input", format_args!("must be 1 to {MOST_INPUTS} texts"));
-            Vec::new()
-        }
-        None => {
-            request.refuse("input", "must be a text, its tokens, or a list of either, none of them empty");
-            Vec::new()
-        }
+    let texts = read_texts(request, "input", MOST_INPUTS);
+    if texts.contains(&Text::Words(String::new())) {
+        request.refuse("input", "must not be empty, nor have an empty text in its list");
     }
+    let input = |text| match text {
+        Text::Words(text) => EmbeddingInput::Text { text },
+        Text::Tokens(tokens) => EmbeddingInput::Tokens { tokens },
+    };
+    texts.into_iter().map(input).collect()
 }
 
 fn told(model: &str, answer: TextAnswer, encoding: Encoding) -> Result<Value, Error> {
@@ -146,25 +122,17 @@ mod tests {
 
     use super::*;
 
-    #[expect(clippy::needless_pass_by_value, reason = "json! is written where it is used")]
-    fn inputs(input: Value) -> Option<Vec<EmbeddingInput>> {
-        read(&json!({ "input": input })).ok().map(|wish| wish.embedding.inputs)
-    }
-
     #[test]
-    fn an_input_is_a_text_tokens_or_several_of_either() {
-        let text = |text: &str| EmbeddingInput::Text { text: text.to_owned() };
-        assert_eq!(inputs(json!("a")), Some(vec![text("a")]));
-        assert_eq!(inputs(json!(["a", "b"])), Some(vec![text("a"), text("b")]));
-        assert_eq!(inputs(json!([1, 2])), Some(vec![EmbeddingInput::Tokens { tokens: vec![1, 2] }]));
-        assert_eq!(inputs(json!([[1], [2]])).map(|inputs| inputs.len()), Some(2));
-        for wrong in
-            [json!(null), json!(""), json!([]), json!([""]), json!([1, "a"]), json!({}), json!(vec!["x"; 2049])]
-        {
-            assert_eq!(inputs(wrong.clone()), None, "{wrong}");
+    fn inputs_say_something_and_what_is_wrong_is_named() {
+        let inputs = |input: Value| read_wish(&json!({ "input": input }), read).map(|wish| wish.embedding.inputs);
+        let both = inputs(json!(["a"])).unwrap().into_iter().chain(inputs(json!([1, 2])).unwrap()).collect::<Vec<_>>();
+        let text = EmbeddingInput::Text { text: "a".to_owned() };
+        assert_eq!(both, [text, EmbeddingInput::Tokens { tokens: vec![1, 2] }]);
+        for wrong in [json!(""), json!(["a", ""]), json!([""]), json!([]), json!(vec!["x"; 2049])] {
+            assert!(inputs(wrong.clone()).is_err(), "{wrong}");
         }
         for (field, value) in [("dimensions", json!(0)), ("encoding_format", json!("int8"))] {
-            let error = read(&json!({ "input": "x", field: value })).unwrap_err();
+            let error = read_wish(&json!({ "input": "x", field: value }), read).unwrap_err();
             assert_eq!(error.fields().unwrap().1[0].pointer, format!("/{field}"));
         }
     }

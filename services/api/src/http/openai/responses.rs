@@ -18,9 +18,9 @@ use serde_json::Value;
 use super::{
     errors,
     reading::{
-        object::{Mistakes, Object},
+        object::Object,
         pictures::Pictures,
-        read_value,
+        read_model, read_value, read_wish,
         sampling::{Dialect, check_together, one_format, read_format, read_sampling, read_thinking},
         tools::read_tools,
     },
@@ -64,7 +64,8 @@ pub(crate) async fn respond(
     let mut value = read_value(&api, request).await?;
     api.kept.put_in(&caller.owner, &mut value, api.clock.now());
     let mut pictures = Pictures::new(&base);
-    let Wish { model, chat, is_stream, is_kept, wants_logprobs } = read(&value, &mut pictures)?;
+    let wish = read_wish(&value, |request| read(request, &mut pictures))?;
+    let Wish { model, chat, is_stream, is_kept, wants_logprobs } = wish;
     let echo = answer::echo(&value);
     drop(value);
     let question = Question {
@@ -90,15 +91,7 @@ pub(crate) async fn respond(
     slow::answer(whole, |error| errors::late(&error)).await
 }
 
-fn read(value: &Value, pictures: &mut Pictures<'_>) -> Result<Wish, Error> {
-    let mistakes = Mistakes::default();
-    let request = Object::at(String::new(), value, &mistakes);
-    let wish = request.map(|request| read_wish(&request, pictures));
-    mistakes.finish()?;
-    wish.ok_or_else(|| Error::internal(anyhow::anyhow!("a request without fields was read: this is a bug")))
-}
-
-fn read_wish(request: &Object<'_>, pictures: &mut Pictures<'_>) -> Wish {
+fn read(request: &Object<'_>, pictures: &mut Pictures<'_>) -> Wish {
     for (name, why) in ABSENT {
         if request.value(name).is_some_and(|value| *value != Value::Bool(false)) {
             request.refuse(name, why);
@@ -134,7 +127,7 @@ fn read_wish(request: &Object<'_>, pictures: &mut Pictures<'_>) -> Wish {
     };
     check_together(request, &chat);
     Wish {
-        model: request.text("model").filter(|model| !model.is_empty()).map(str::to_owned),
+        model: read_model(request),
         chat,
         is_stream: request.flag("stream") == Some(true),
         is_kept: request.flag("store") != Some(false),
@@ -151,7 +144,7 @@ mod tests {
 
     #[expect(clippy::needless_pass_by_value, reason = "json! is written where it is used")]
     fn read_one(value: Value) -> Result<Wish, Error> {
-        read(&value, &mut Pictures::new("http://localhost"))
+        read_wish(&value, |request| read(request, &mut Pictures::new("http://localhost")))
     }
 
     #[test]

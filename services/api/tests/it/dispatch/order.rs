@@ -141,6 +141,7 @@ async fn idle_workers_widen_the_window() {
             residents: Vec::new(),
             started_at: world.parts.clock.now(),
             last_problem: None,
+            engine_builds: Vec::new(),
         };
         world.queue().announce_worker(&worker, Duration::from_secs(60)).await.unwrap();
     }

@@ -68,6 +68,7 @@ impl Desk {
             residents: Vec::new(),
             started_at: Clock::system().now(),
             last_problem: problem.map(str::to_owned),
+            engine_builds: Vec::new(),
         };
         self.world.queue().announce_worker(&worker, PATIENCE).await.unwrap();
     }

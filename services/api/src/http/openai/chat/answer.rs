@@ -127,15 +127,20 @@ pub(crate) fn one_token(token: &TokenLogprob) -> Value {
 
 /// Returns what was read and written, as OpenAI counts it.
 pub(crate) fn told_usage(usage: Usage) -> Value {
-    json!({
+    let mut told = json!({
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": u64::from(usage.prompt_tokens) + u64::from(usage.completion_tokens),
         "prompt_tokens_details": { "cached_tokens": usage.cached_tokens, "audio_tokens": 0 },
         "completion_tokens_details": {
-            "reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
+            "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0,
         },
-    })
+    });
+    // Where nobody counted them, 0 would be wrong, and the field may be left out.
+    if let Some(tokens) = usage.reasoning_tokens {
+        told["completion_tokens_details"]["reasoning_tokens"] = tokens.into();
+    }
+    told
 }
 
 /// Returns how long it took, as llama.cpp tells it.
@@ -158,7 +163,7 @@ mod tests {
     use super::*;
 
     fn said(text: &str, calls: Vec<ToolCall>, finish: Finish) -> Whole {
-        let usage = Usage { prompt_tokens: 12, cached_tokens: 2, completion_tokens: 5 };
+        let usage = Usage { prompt_tokens: 12, cached_tokens: 2, completion_tokens: 5, reasoning_tokens: None };
         let timings = Timings { prompt_ms: 10.0, generation_ms: 50.0 };
         let said = Said { text: text.to_owned(), calls, finish: Some(finish), ..Said::default() };
         Whole { said: vec![said], answer: TextAnswer::Generated { usage, timings } }

@@ -174,7 +174,7 @@ mod tests {
         let mut frames = teller.begin();
         frames.extend(teller.piece(0, text(0, "hel", None)));
         frames.extend(teller.piece(0, text(0, "lo", Some(Finish::Stop))));
-        let usage = Usage { prompt_tokens: 3, cached_tokens: 0, completion_tokens: 2 };
+        let usage = Usage { prompt_tokens: 3, cached_tokens: 0, completion_tokens: 2, reasoning_tokens: None };
         frames.extend(teller.end(&[TextAnswer::Generated { usage, timings: Timings::default() }]));
         let told = told(frames);
         let deltas: Vec<&Value> = told.iter().map(|chunk| &chunk["choices"][0]["delta"]).collect();

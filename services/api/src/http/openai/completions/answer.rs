@@ -115,7 +115,7 @@ mod tests {
         let whole_of = |text: &str| {
             let token = TokenLogprob { token: text.to_owned(), bytes: Vec::new(), logprob: -0.5, top: Vec::new() };
             let said = Said { text: text.to_owned(), logprobs: vec![token], ..Said::default() };
-            let usage = Usage { prompt_tokens: 3, cached_tokens: 1, completion_tokens: 2 };
+            let usage = Usage { prompt_tokens: 3, cached_tokens: 1, completion_tokens: 2, reasoning_tokens: None };
             let answer = TextAnswer::Generated { usage, timings: Timings::default() };
             Whole { said: vec![said.clone(), said], answer }
         };

@@ -88,7 +88,8 @@ impl Manner {
             "input_tokens": usage.prompt_tokens,
             "input_tokens_details": { "cached_tokens": usage.cached_tokens },
             "output_tokens": usage.completion_tokens,
-            "output_tokens_details": { "reasoning_tokens": 0 },
+            // This one must be there: none where nobody counted them.
+            "output_tokens_details": { "reasoning_tokens": usage.reasoning_tokens },
             "total_tokens": u64::from(usage.prompt_tokens) + u64::from(usage.completion_tokens),
         });
         answer
@@ -172,7 +173,7 @@ mod tests {
         let call = ToolCall { id: "a".to_owned(), name: "look".to_owned(), arguments: "{}".to_owned() };
         let said =
             Said { text: "I look.".to_owned(), reasoning: "hm".to_owned(), calls: vec![call], ..Said::default() };
-        let usage = Usage { prompt_tokens: 2, cached_tokens: 0, completion_tokens: 3 };
+        let usage = Usage { prompt_tokens: 2, cached_tokens: 0, completion_tokens: 3, reasoning_tokens: None };
         let one = Whole { said: vec![said], answer: TextAnswer::Generated { usage, timings: Timings::default() } };
         let answer = whole(&manner, items(&manner, &one), &one).unwrap();
         let kinds: Vec<&Value> = answer["output"].as_array().unwrap().iter().map(|item| &item["type"]).collect();

@@ -279,7 +279,7 @@ mod tests {
     }
 
     fn end(teller: &mut Teller) -> Vec<Bytes> {
-        let usage = Usage { prompt_tokens: 2, cached_tokens: 0, completion_tokens: 3 };
+        let usage = Usage { prompt_tokens: 2, cached_tokens: 0, completion_tokens: 3, reasoning_tokens: None };
         teller.end(&[TextAnswer::Generated { usage, timings: Timings::default() }])
     }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::house::{
-    MODEL, answer, begin, delta, end, error, events, failed, generated, next_job, open, open_with, say,
+    MODEL, answer, begin, delta, end, error, events, failed, generated, generated_with, next_job, open, open_with, say,
 };
 use crate::{
     http::{
@@ -62,6 +62,23 @@ async fn a_chat_reaches_the_worker_as_it_was_meant_and_its_answer_the_client() {
         assert_eq!((&body["model"], &body["object"]), (&json!(MODEL), &json!("chat.completion")));
     }
     house.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn thoughts_are_counted_where_somebody_counted_them_and_else_nothing_is_said() {
+    let (house, mut worker) = open().await;
+    for counted in [None, Some(0), Some(2)] {
+        let waiting = begin(house.request(Method::POST, CHAT).json(&hello()));
+        end(next_job(&mut worker).await, 0, vec![delta("good day", Some(Finish::Stop)), generated_with(counted)]).await;
+        let body: Value = waiting.await.unwrap().json();
+        let details = &body["usage"]["completion_tokens_details"];
+        assert_eq!(details.get("reasoning_tokens"), counted.map(Value::from).as_ref(), "{body}");
+
+        let waiting = begin(house.request(Method::POST, "/v1/responses").json(&json!({ "input": "hello" })));
+        end(next_job(&mut worker).await, 0, vec![delta("good day", Some(Finish::Stop)), generated_with(counted)]).await;
+        let body: Value = waiting.await.unwrap().json();
+        assert_eq!(body["usage"]["output_tokens_details"], json!({ "reasoning_tokens": counted }), "{body}");
+    }
 }
 
 #[tokio::test]

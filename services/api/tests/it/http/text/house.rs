@@ -1,5 +1,7 @@
 //! A server with the tiny language model, and a text worker that the test plays.
 
+use std::time::Duration;
+
 use contract::{
     job::{Failure, FailureCode},
     text::{
@@ -25,7 +27,7 @@ pub(super) const MODEL: &str = "smoke";
 pub(super) async fn open_with(settings: &[(&str, &str)]) -> (House, Consumer<TextJob>) {
     let house = House::open_with(settings).await;
     testkit::tiny_models::write_llm(&house.folder.path().join("models")).unwrap();
-    let worker = house.queue.text_consumer("test-writer", std::time::Duration::from_secs(15)).await.unwrap();
+    let worker = house.queue.text_consumer("test-writer", Duration::from_secs(15)).await.unwrap();
     (house, worker)
 }
 
@@ -36,6 +38,15 @@ pub(super) async fn open() -> (House, Consumer<TextJob>) {
 /// Sends a request whose answer comes later.
 pub(super) fn begin(request: RequestBuilder) -> JoinHandle<Answer> {
     tokio::spawn(send(request))
+}
+
+/// Lets so much time pass at once for everything in this process. The queue, a process of its own, notices nothing.
+pub(super) async fn leap(house: &House, time: Duration) {
+    // What is answered last has been asked last: nobody waits for the queue any more, and takes it for dead.
+    assert_eq!(house.get("/api/workers").await.status, reqwest::StatusCode::OK);
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
 }
 
 /// Waits for the next job.
@@ -65,7 +76,12 @@ pub(super) fn delta(text: &str, finish: Option<Finish>) -> TextEvent {
 }
 
 pub(super) fn generated() -> TextEvent {
-    let usage = Usage { prompt_tokens: 4, cached_tokens: 1, completion_tokens: 3 };
+    generated_with(None)
+}
+
+/// Returns an end with so many tokens of thoughts among those of the answer.
+pub(super) fn generated_with(reasoning_tokens: Option<u32>) -> TextEvent {
+    let usage = Usage { prompt_tokens: 4, cached_tokens: 1, completion_tokens: 3, reasoning_tokens };
     let timings = Timings { prompt_ms: 10.0, generation_ms: 30.0 };
     TextEvent::End { answer: TextAnswer::Generated { usage, timings } }
 }

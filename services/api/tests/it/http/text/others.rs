@@ -1,5 +1,7 @@
 //! `POST /v1/completions` and `/v1/embeddings`, and the list of models.
 
+use std::time::Duration;
+
 use contract::{
     spec::WorkerKind,
     text::{
@@ -11,7 +13,7 @@ use contract::{
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::house::{MODEL, answer, begin, delta, end, error, events, generated, next_job, open};
+use super::house::{MODEL, answer, begin, delta, end, error, events, generated, leap, next_job, open};
 use crate::wait::PATIENCE;
 
 #[tokio::test]
@@ -39,6 +41,19 @@ async fn several_texts_are_continued_at_once_and_tokens_are_turned_into_words_fi
 }
 
 #[tokio::test]
+async fn while_tokens_are_turned_into_words_there_are_signs_of_life() {
+    let (house, mut worker) = open().await;
+    let request = house.request(Method::POST, "/v1/completions").json(&json!({ "prompt": [1, 2] }));
+    let waiting = tokio::spawn(async move { request.send().await.unwrap() });
+    let lease = next_job(&mut worker).await;
+    leap(&house, Duration::from_secs(46)).await;
+    let begun = waiting.await.unwrap();
+    end(lease, 0, vec![TextEvent::End { answer: TextAnswer::Text { text: "a".to_owned() } }]).await;
+    answer(next_job(&mut worker).await, "b").await;
+    assert_eq!(begun.json::<Value>().await.unwrap()["choices"][0]["text"], "b");
+}
+
+#[tokio::test]
 async fn a_continuation_streams() {
     let (house, mut worker) = open().await;
     let request = json!({ "prompt": "a quiet", "stream": true });
@@ -60,7 +75,7 @@ async fn vectors_come_as_numbers_or_as_bytes() {
         let TextRequest::Embedding(asked) = &lease.job.request else { panic!("{:?}", lease.job.request) };
         let text = |text: &str| EmbeddingInput::Text { text: text.to_owned() };
         assert_eq!((asked.inputs.as_slice(), asked.dimensions), ([text("a"), text("b")].as_slice(), Some(2)));
-        let usage = Usage { prompt_tokens: 2, cached_tokens: 0, completion_tokens: 0 };
+        let usage = Usage { prompt_tokens: 2, cached_tokens: 0, completion_tokens: 0, reasoning_tokens: None };
         let vectors = vec![vec![0.5, -1.0], vec![0.0, 1.0]];
         end(lease, 0, vec![TextEvent::End { answer: TextAnswer::Embeddings { vectors, usage } }]).await;
         let body: Value = waiting.await.unwrap().json();
@@ -96,6 +111,7 @@ async fn the_models_of_an_engine_elsewhere_are_known_by_the_worker_that_speaks_t
         residents: Vec::new(),
         started_at: chassis::clock::Clock::system().now(),
         last_problem: None,
+        engine_builds: Vec::new(),
     };
     house.queue.announce_worker(&announced, PATIENCE).await.unwrap();
     assert_eq!(house.get("/v1/models/far/away").await.status, StatusCode::OK);

@@ -1,10 +1,34 @@
 //! Our own routes: tokens and templates.
 
-use contract::text::{TextAnswer, TextEvent, TextRequest};
-use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use super::house::{MODEL, begin, end, failed, next_job, open};
+use contract::{
+    job::FailureCode,
+    text::{TextAnswer, TextEvent, TextRequest},
+};
+use queue::Accepted;
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+use tokio::{task::JoinHandle, time::timeout};
+
+use super::house::{MODEL, begin, end, failed, leap, next_job, open};
+use crate::{http::house::House, wait::PATIENCE};
+
+/// The routes, each with a question.
+fn questions() -> [(&'static str, Value); 3] {
+    let hello = json!({ "role": "user", "parts": [{ "type": "text", "text": "hello" }] });
+    [
+        ("/api/llm/tokenize", json!({ "text": "hello" })),
+        ("/api/llm/detokenize", json!({ "tokens": [5, 6] })),
+        ("/api/llm/template", json!({ "messages": [hello] })),
+    ]
+}
+
+/// Asks, and hands the answer over as soon as it begins.
+fn ask(house: &House, path: &str, body: &Value) -> JoinHandle<Response> {
+    let request = house.request(Method::POST, path).json(body);
+    tokio::spawn(async move { request.send().await.unwrap() })
+}
 
 #[tokio::test]
 async fn a_text_becomes_tokens_and_tokens_a_text() {
@@ -55,8 +79,67 @@ async fn what_is_wrong_is_a_problem_like_all_others() {
         assert_eq!((problem.status, problem.errors[0].pointer.as_str()), (422, pointer), "{body}");
     }
     let waiting = begin(house.request(Method::POST, "/api/llm/tokenize").json(&json!({ "text": "x" })));
-    end(next_job(&mut worker).await, 0, vec![failed(contract::job::FailureCode::EngineCrashed, "it died")]).await;
+    end(next_job(&mut worker).await, 0, vec![failed(FailureCode::EngineCrashed, "it died")]).await;
     let refused = waiting.await.unwrap();
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(refused.problem().detail, "it died; do this");
+}
+
+#[tokio::test]
+async fn while_a_model_is_loaded_there_are_signs_of_life_and_then_the_answer() {
+    let (house, mut worker) = open().await;
+    for (path, question) in questions() {
+        let waiting = ask(&house, path, &question);
+        let lease = next_job(&mut worker).await;
+        leap(&house, Duration::from_secs(46)).await;
+        let mut answer = waiting.await.unwrap();
+        assert_eq!(
+            (answer.status(), &answer.headers()["content-type"]),
+            (StatusCode::OK, &"application/json".parse().unwrap())
+        );
+        leap(&house, Duration::from_secs(11)).await;
+        assert_eq!(answer.chunk().await.unwrap().as_deref(), Some(b" ".as_slice()), "{path}");
+        let whole = match path {
+            "/api/llm/tokenize" => TextAnswer::Tokens { tokens: vec![5], pieces: Vec::new() },
+            _ => TextAnswer::Text { text: "hello".to_owned() },
+        };
+        end(lease, 0, vec![TextEvent::End { answer: whole }]).await;
+        assert_eq!(answer.json::<Value>().await.unwrap()["model"], MODEL, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_goes_wrong_after_a_sign_of_life_is_a_problem_in_the_body() {
+    let (house, mut worker) = open().await;
+    let waiting = ask(&house, "/api/llm/tokenize", &json!({ "text": "hello" }));
+    let lease = next_job(&mut worker).await;
+    leap(&house, Duration::from_secs(46)).await;
+    let answer = waiting.await.unwrap();
+    let request_id = answer.headers()["x-request-id"].clone();
+    end(lease, 0, vec![failed(FailureCode::EngineCrashed, "it died")]).await;
+    let problem: contract::problem::Problem = answer.json().await.unwrap();
+    assert_eq!((problem.status, problem.detail.as_str()), (503, "it died; do this"));
+    assert_eq!(
+        (problem.instance.as_str(), problem.request_id.as_str()),
+        ("/api/llm/tokenize", request_id.to_str().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn whoever_goes_away_ends_the_work_before_and_after_the_first_sign_of_life() {
+    let (house, mut worker) = open().await;
+    for (path, question) in questions() {
+        for has_begun in [false, true] {
+            let waiting = ask(&house, path, &question);
+            let lease = next_job(&mut worker).await;
+            if has_begun {
+                leap(&house, Duration::from_secs(46)).await;
+                drop(waiting.await.unwrap());
+            } else {
+                waiting.abort();
+            }
+            timeout(PATIENCE, lease.cancelled().cancelled()).await.expect("the worker hears of it");
+            assert_eq!(lease.cancel().await.unwrap(), Accepted::Yes, "{path}");
+        }
+    }
 }
