@@ -20,6 +20,8 @@ use crate::text::{Asking, Texts, whole::gather};
 pub(crate) const MOST_ROUNDS: u32 = 3;
 /// How much of a wrong answer the model is shown, in characters: enough to see what is meant, in a small context.
 const MOST_SHOWN: usize = 1000;
+/// How much is said about what is wrong with it, in characters: some of the words are the model's own.
+const MOST_FLAW: usize = 600;
 /// How many tokens an answer may have beyond one for each of its characters: blanks, and thoughts of models that think all the same.
 const SPARE_TOKENS: u64 = 256;
 
@@ -78,7 +80,7 @@ impl Exchange {
                 Finish::Stop | Finish::ToolCalls => form::read(&text, &self.validator),
             };
             let typed = read.and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
-            self.said = shortened(&text);
+            self.said = shortened(&text, MOST_SHOWN);
             match typed {
                 Ok(answer) => return Ok(answer),
                 Err(flaw) => self.object(flaw)?,
@@ -88,7 +90,7 @@ impl Exchange {
 
     /// Tells the model what is wrong with its last answer, for the next round. Fails when there is none.
     pub(crate) fn object(&mut self, flaw: impl Into<String>) -> Result<(), Error> {
-        let flaw = flaw.into();
+        let flaw = shortened(&flaw.into(), MOST_FLAW);
         if self.rounds >= MOST_ROUNDS {
             return Err(Error::Unusable { model: self.model.clone(), rounds: self.rounds, flaw });
         }
@@ -158,8 +160,8 @@ fn compose(question: &Question) -> [Message; 2] {
     [Message::System { text }, Message::User { parts }]
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(MOST_SHOWN) {
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
@@ -194,8 +196,8 @@ mod tests {
 
     #[test]
     fn a_wrong_answer_is_shown_in_bounded_length() {
-        assert_eq!(shortened("short"), "short");
-        let long = shortened(&"ä".repeat(5000));
+        assert_eq!(shortened("short", MOST_SHOWN), "short");
+        let long = shortened(&"ä".repeat(5000), MOST_SHOWN);
         assert_eq!(long.chars().count(), MOST_SHOWN + 1);
     }
 }
