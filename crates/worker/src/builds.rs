@@ -99,6 +99,8 @@ impl Search {
             }
             let outcome = self.outcome(&build, &notes, &trial).await;
             notes.note(&build.program, &self.device, &outcome);
+            // At once: who loses patience with a build that hangs, and starts the worker again, need not wait for it twice.
+            notes.save(&self.notes);
             let (verdict, finding) = match outcome {
                 Ok(device) => {
                     let finding = format!("computes on {device}");
@@ -109,7 +111,6 @@ impl Search {
             };
             builds.push(EngineBuild { program: name, verdict, finding });
         }
-        notes.save(&self.notes);
         let Some((program, device)) = chosen else { return Err(Error::NoneWorks { engine, builds }) };
         tell(engine, &builds);
         Ok(Choice { program, device, builds })
