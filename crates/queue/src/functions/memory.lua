@@ -134,8 +134,9 @@ local function may_leave_at(holding)
 end
 
 -- Chooses who leaves so that `excess_mib` become free, and asks those of them to leave whose time has come. First count
--- those who were asked already, then the idle, the idle that were loaded just now, and the busy; among these the least
--- valuable. Whoever waits for more works on nothing and counts as idle. Nobody else is asked any longer.
+-- the idle that were asked already and may be on their way, or two would leave for one; then the other idle, those that
+-- were loaded just now, and the busy; among these the least valuable. Whoever waits for more works on nothing and counts
+-- as idle. Nobody else is asked any longer.
 -- The models of the worker that waits have no time to wait for: it has chosen itself what to do next.
 local function ask_to_leave(holdings, excess_mib, now, waiting_worker)
   local candidates = {}
@@ -143,10 +144,10 @@ local function ask_to_leave(holdings, excess_mib, now, waiting_worker)
     local holding = other.holding
     if not holding.pinned then
       other.is_due = other.worker == waiting_worker or now >= may_leave_at(holding)
-      if holding.evict then
-        other.rank = 0
-      elseif holding.state ~= 'idle' and not other.asks then
+      if holding.state ~= 'idle' and not other.asks then
         other.rank = 3
+      elseif holding.evict then
+        other.rank = 0
       else
         other.rank = other.is_due and 1 or 2
       end
