@@ -185,7 +185,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "memory.lua",
-        "closed_until = now + lease_ms, places",
+        "closed_until = now + math.ceil(CLOSED_FOR * lease_ms), places",
         "closed_until = now, places",
         "a new ledger grants what others hold",
     ),

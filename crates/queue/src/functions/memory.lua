@@ -17,6 +17,10 @@ local HALF_AS_LIKELY_MS = 600 * 1000
 -- What was loaded stays for this time at least, and for this many times its load.
 local LEAST_RESIDENCY_MS = 5000
 local LEAST_RESIDENCY_LOADS = 2
+-- How much of a lease a new ledger waits for those who hold memory to say so: two of the five signs of life that a worker
+-- gives in a lease. In that time a sign may be missed, or a call that hangs is given up (after a third of the lease) and
+-- made again. Who says nothing for longer, and lives all the same, finds that others must leave.
+local CLOSED_FOR = 2 / 5
 -- How many of those who hold memory are named to one who waits.
 local BLOCKERS_NAMED = 8
 
@@ -257,7 +261,8 @@ end
 local function memory_sync(keys, args)
   local device, name, lease_ms, told = args[1], args[2], tonumber(args[3]), cjson.decode(args[5])
   local now = memory_now()
-  local ledger = load_ledger(keys[1]) or {heard = now, closed_until = now + lease_ms, places = 0, workers = {}}
+  local fresh = {heard = now, closed_until = now + math.ceil(CLOSED_FOR * lease_ms), places = 0, workers = {}}
+  local ledger = load_ledger(keys[1]) or fresh
   ledger.total, ledger.comfortable = told.total, told.comfortable
   forgive(ledger, now, lease_ms)
   lapse(ledger, now)
