@@ -16,6 +16,26 @@ pub struct DeviceMemory {
     pub holdings: Vec<MemoryHolding>,
     /// Who waits, in the order in which it is their turn.
     pub waiting: Vec<MemoryRequest>,
+    /// What is used of it by whomever, as a worker measured it; none where nobody can measure it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredMemory>,
+    /// What of that none of the holdings explains: other programs and the system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others_mib: Option<u64>,
+    /// The workers that share it.
+    #[serde(default)]
+    pub workers: Vec<String>,
+}
+
+/// The memory of a device, as the driver or the kernel measures it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MeasuredMemory {
+    /// What the device calls itself.
+    pub name: String,
+    /// What there is.
+    pub total_mib: u64,
+    /// What is used, by whomever.
+    pub used_mib: u64,
 }
 
 /// A model in the memory of a device, or on its way there.

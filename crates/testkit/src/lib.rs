@@ -1,5 +1,6 @@
-//! For tests and the tool box only: own Valkey, own PostgreSQL, tiny models, sources from PyPI.
+//! For tests and the tool box only: own Valkey, own PostgreSQL, tiny models, sources from PyPI, a driver for a card.
 
+pub mod driver;
 pub mod postgres;
 pub mod pypi;
 pub mod spawner;

@@ -13,12 +13,14 @@
 //! the next attempt adopts it. Whatever an engine does (fail, panic, hang), the worker lives and the job ends with a reason.
 
 pub mod engine;
+pub mod exhaustion;
 mod order;
 mod parts;
 mod work;
 
 mod attempt;
 mod budget;
+pub mod card;
 mod complete;
 mod connect;
 mod darkroom;
@@ -26,6 +28,7 @@ mod drive;
 mod font;
 mod guard;
 mod keep;
+mod measured;
 mod metrics;
 mod name;
 mod pace;
@@ -40,6 +43,7 @@ mod watch;
 pub use budget::Budget;
 pub use connect::{connect, until_there};
 pub use engine::{Engine, EngineDescription, EngineError, Picture, Run};
+pub use measured::{keep_measuring, measure};
 pub use name::device as device_name;
 pub use order::Order;
 pub use parts::{Parts, Settings};

@@ -20,7 +20,6 @@
 
 mod coming;
 mod estimate;
-mod exhaustion;
 mod frames;
 mod ladder;
 mod meter;
@@ -43,15 +42,18 @@ use contract::{engine::Embedding, spec::JobSpec};
 use process::{Backoff, Program};
 use queue::{
     Queue,
-    memory::{Device, Ledger},
+    memory::{Device, Holding, Ledger},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
-use worker::{Budget, Engine, EngineDescription, EngineError, Order, Picture, Run};
+use worker::{
+    Budget, Engine, EngineDescription, EngineError, Order, Picture, Run,
+    exhaustion::{Kills, is_out_of_memory},
+};
 
 use self::{
     coming::{Coming, Setback},
     estimate::Parts,
-    exhaustion::{Kills, is_out_of_memory},
     ladder::Ladder,
     plan::{Circumstances, Lessons, Plan},
     residents::{Resident, Residents, Source},
@@ -95,9 +97,12 @@ pub struct SdEngine {
     /// The child that makes pictures now, or did when a run was left half-way.
     working: Option<Resident>,
     coming: Option<Coming>,
+    /// All memory, for a model that ran out of it and whose child did not live through that.
+    cleared: Option<Holding>,
     /// How long models took to load.
     loads: HashMap<String, Duration>,
     backoff: Backoff,
+    _measuring: AbortOnDropHandle<()>,
 }
 
 impl Settings {
@@ -118,9 +123,10 @@ impl SdEngine {
         let description = session.describe();
         session.end().await;
         let name = worker::device_name(&settings.device, &description.device);
+        // The driver counts all cards, and not only those that the child may see.
+        let device_of_machine = name.split_once(':').map_or(name.clone(), |(_host, device)| device.to_owned());
         let budget = match settings.memory_mib {
-            // The driver counts all cards, and not only those that the child may see.
-            0 => Budget::find(name.split_once(':').map_or(name.as_str(), |(_host, device)| device)).await,
+            0 => Budget::find(&device_of_machine).await,
             mib => Budget::set(mib),
         };
         let device = Device { name, total_mib: budget.whole_mib, comfortable_mib: budget.comfortable_mib };
@@ -129,8 +135,23 @@ impl SdEngine {
         let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, QUIET);
         let (ladder, lessons) = (Ladder::of_device(&description.device), Lessons::default());
         let (residents, loads) = (Residents::default(), HashMap::new());
-        let (working, coming) = (None, None);
-        Ok(Self { settings, description, budget, ladder, lessons, ledger, residents, working, coming, loads, backoff })
+        let _measuring = worker::keep_measuring(&ledger, &device_of_machine);
+        let (working, coming, cleared) = (None, None, None);
+        Ok(Self {
+            settings,
+            description,
+            budget,
+            ladder,
+            lessons,
+            ledger,
+            residents,
+            working,
+            coming,
+            cleared,
+            loads,
+            backoff,
+            _measuring,
+        })
     }
 
     /// Returns the process of the child that was used last, for people and tests.
@@ -188,7 +209,7 @@ impl SdEngine {
             match self.ensure(key, &plan, &source, run).await {
                 Ok(()) => return Ok(plan),
                 Err(Setback::Failed(error)) => return Err(error),
-                Err(Setback::OutOfMemory(message)) => self.give_way(key, &plan, &message).await?,
+                Err(Setback::OutOfMemory(message)) => self.give_way(key, &plan, &message, run).await?,
             }
         }
     }
@@ -256,11 +277,12 @@ impl SdEngine {
         }
     }
 
-    /// Changes something after memory ran out, so that the next try needs less or finds more: the others leave, then the run
-    /// climbs the ladder. An error at its top.
-    async fn give_way(&mut self, key: &str, plan: &Plan, message: &str) -> Result<(), EngineError> {
-        if self.residents.end_others(key).await {
-            warn!(model.id = key, "memory ran out with {key}; all other models leave: {message}");
+    /// Changes something after memory ran out, so that the next try needs less or finds more: all others leave, those of
+    /// other workers too; then the run climbs the ladder. An error at its top.
+    async fn give_way(&mut self, key: &str, plan: &Plan, message: &str, run: &Run) -> Result<(), EngineError> {
+        if !plan.is_alone && self.clear(key, plan, run).await? {
+            self.lessons.note_crowd(key, plan);
+            warn!(model.id = key, "memory ran out with {key}; all other models have left: {message}");
             return Ok(());
         }
         if self.lessons.climb(key, plan) {
@@ -314,13 +336,13 @@ impl Engine for SdEngine {
             match outcome {
                 Ok(pictures) => return Ok(pictures),
                 Err(Setback::Failed(error)) => return Err(error),
-                Err(Setback::OutOfMemory(message)) => self.give_way(key, &plan, &message).await?,
+                Err(Setback::OutOfMemory(message)) => self.give_way(key, &plan, &message, run).await?,
             }
         }
     }
 
     async fn unload(&mut self) {
-        self.coming = None;
+        (self.coming, self.cleared) = (None, None);
         self.put_back();
         self.residents.end_all().await;
     }

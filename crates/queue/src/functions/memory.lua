@@ -4,7 +4,8 @@
 --   heard                 when anybody spoke last
 --   closed_until          nothing is granted before: the ledger is new, and others may hold what it does not know
 --   places                how many requests have stood in the line by now
---   workers, by name:     lapses (when it counts as dead), lease_ms, and by model
+--   workers, by name:     lapses (when it counts as dead), lease_ms, measured (what the device is and how much of it is
+--                         used, by whomever; for people), and by model
 --     holdings            mib, state (loading, busy, idle), load_ms, loaded (since when), changed (since when in this
 --                         state), ends (when it will be done, by its own estimate), pinned, evict (it is asked to leave), ask (the request that it was granted for)
 --     requests            mib, load_ms, ask, place, since
@@ -59,7 +60,9 @@ end
 -- Writes down what a worker says: all that it holds and all that it asks for. What it does not name is gone.
 local function note(ledger, now, name, lease_ms, told)
   local before = ledger.workers[name] or {holdings = {}, requests = {}}
-  local after = {lapses = now + lease_ms, lease_ms = lease_ms, holdings = {}, requests = {}}
+  local after = {
+    lapses = now + lease_ms, lease_ms = lease_ms, measured = told.measured, holdings = {}, requests = {},
+  }
   for _, holding in ipairs(told.holdings) do
     local known = before.holdings[holding.model]
     after.holdings[holding.model] = {
@@ -256,7 +259,7 @@ end
 -- A worker says everything each time, so nothing has to be repeated or undone when a call or an answer is lost.
 -- KEYS: ledger, ledgers
 -- ARGV: device, worker, lease in ms, beginning of the names of the channels, JSON {total, comfortable,
---       holdings: [{model, mib, state, load_ms, age_ms, state_ms, [ends_ms], pinned, ask}], requests: [{model, mib, load_ms, pinned, ask}]}
+--       [measured], holdings: [{model, mib, state, load_ms, age_ms, state_ms, [ends_ms], pinned, ask}], requests: [{model, mib, load_ms, pinned, ask}]}
 -- Returns granted asks, models that must leave, reasons of those that wait as JSON.
 local function memory_sync(keys, args)
   local device, name, lease_ms, told = args[1], args[2], tonumber(args[3]), cjson.decode(args[5])

@@ -1,7 +1,7 @@
 //! What to do when memory is tight: steps that each save memory and cost time, in order.
 //!
 //! How high a run begins is chosen before it, from the estimate. When memory runs out all the same, the run climbs by one
-//! step, and later runs of the model, as large or larger, begin there.
+//! step, and later runs of the model, as large or larger, begin there. Before the first step all other models leave.
 
 use contract::{
     engine::ModelFiles,
@@ -10,6 +10,15 @@ use contract::{
 
 use super::session::Load;
 
+/// What saves the memory of a card. On a processor only the tiles do.
+const OF_A_CARD: &[MemoryStep] = &[
+    MemoryStep::VaeTiling,
+    MemoryStep::TextEncoderOnCpu,
+    MemoryStep::VaeOnCpu,
+    MemoryStep::WeightOffload,
+    MemoryStep::SmallTiles,
+];
+const OF_A_PROCESSOR: &[MemoryStep] = &[MemoryStep::VaeTiling, MemoryStep::SmallTiles];
 /// From this size on a whole picture takes more memory to decode than many cards have.
 const LARGE_MEGAPIXELS: f64 = 1.25;
 
@@ -31,7 +40,7 @@ pub(super) enum Tiles {
 impl Ladder {
     /// Returns the ladder of a device. Where there is only main memory, moving things there saves nothing.
     pub(super) fn of_device(device: &str) -> Self {
-        if device == "cpu" { Self(&[MemoryStep::VaeTiling, MemoryStep::SmallTiles]) } else { Self(MemoryStep::ALL) }
+        Self(if device == "cpu" { OF_A_PROCESSOR } else { OF_A_CARD })
     }
 
     /// Returns the ladder of jobs for which no step does anything.
@@ -93,6 +102,7 @@ pub(super) fn tiles(steps: &[MemoryStep]) -> Tiles {
 /// Returns what to say of a step in the result.
 pub(super) fn measure(step: MemoryStep, reason: MeasureReason) -> Measure {
     let what = match step {
+        MemoryStep::Alone => "all other models left the memory",
         MemoryStep::VaeTiling => "pixels were decoded in tiles",
         MemoryStep::TextEncoderOnCpu => "the text encoder worked on the CPU",
         MemoryStep::VaeOnCpu => "the autoencoder worked on the CPU",

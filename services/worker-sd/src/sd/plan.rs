@@ -28,8 +28,10 @@ pub(super) struct Plan {
     pub(super) steps: Vec<MemoryStep>,
     /// What to say of it in the result.
     pub(super) measures: Vec<Measure>,
-    /// What it will hold at most.
+    /// What it will hold at most; all that there is where it must be alone.
     pub(super) needed_mib: u64,
+    /// Whether all others must leave for it.
+    pub(super) is_alone: bool,
 }
 
 /// What earlier runs taught about memory.
@@ -41,6 +43,14 @@ struct Lesson {
     peaks: Vec<Peak>,
     /// Runs that were this large had to climb so high.
     climbs: Vec<(f64, usize)>,
+    crowds: Vec<Crowd>,
+}
+
+/// Memory ran out beside others, though so much was reserved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Crowd {
+    megapixels: f64,
+    reserved_mib: u64,
 }
 
 /// What a run held at most.
@@ -73,9 +83,17 @@ impl Lessons {
         }
     }
 
-    /// Notes what a run held at most.
+    /// Notes that memory ran out beside others: such runs have it for themselves from now on.
+    pub(super) fn note_crowd(&mut self, key: &str, plan: &Plan) {
+        let crowd = Crowd { megapixels: plan.work.megapixels, reserved_mib: plan.needed_mib };
+        self.0.entry(key.to_owned()).or_default().crowds.push(crowd);
+    }
+
+    /// Notes what a run held at most. If that is more than was reserved when memory ran out beside others, the estimate was
+    /// wrong and the others were not: from now on what was measured is reserved, and they may stay.
     pub(super) fn note_peak(&mut self, key: &str, plan: &Plan, peak_mib: u64) {
-        let peaks = &mut self.0.entry(key.to_owned()).or_default().peaks;
+        let Lesson { peaks, crowds, .. } = self.0.entry(key.to_owned()).or_default();
+        crowds.retain(|crowd| crowd.megapixels > plan.work.megapixels || crowd.reserved_mib >= peak_mib);
         let of_the_same = |peak: &&mut Peak| peak.work == plan.work && peak.steps == plan.steps;
         match peaks.iter_mut().find(of_the_same) {
             Some(known) => known.peak_mib = known.peak_mib.max(peak_mib),
@@ -83,12 +101,15 @@ impl Lessons {
         }
     }
 
-    /// Notes that memory ran out: such runs begin a step higher from now on. Returns false at the top of the ladder.
+    /// Notes that memory ran out: such runs begin a step higher from now on, and beside others, which it did not help to send
+    /// away. Returns false at the top of the ladder.
     pub(super) fn climb(&mut self, key: &str, plan: &Plan) -> bool {
         if plan.height >= plan.top {
             return false;
         }
-        self.0.entry(key.to_owned()).or_default().climbs.push((plan.work.megapixels, plan.height + 1));
+        let lesson = self.0.entry(key.to_owned()).or_default();
+        lesson.climbs.push((plan.work.megapixels, plan.height + 1));
+        lesson.crowds.retain(|crowd| crowd.megapixels > plan.work.megapixels);
         true
     }
 
@@ -142,8 +163,12 @@ impl Lessons {
         };
         let taken = ladder.steps(height).iter().enumerate();
         let unasked = taken.filter(|(_, step)| !(asked == Some(true) && **step == MemoryStep::VaeTiling));
-        let measures = unasked.map(|(place, step)| ladder::measure(*step, reason(place))).collect();
-        Ok(Plan { work, height, top: ladder.top(), steps: steps(height), measures, needed_mib })
+        let measures = unasked.map(|(place, step)| ladder::measure(*step, reason(place)));
+        let is_alone = lesson.is_some_and(|lesson| lesson.needs_all(work));
+        let alone = is_alone.then(|| ladder::measure(MemoryStep::Alone, MeasureReason::OutOfMemory));
+        let measures = alone.into_iter().chain(measures).collect();
+        let needed_mib = if is_alone { needed_mib.max(budget.comfortable_mib) } else { needed_mib };
+        Ok(Plan { work, height, top: ladder.top(), steps: steps(height), measures, needed_mib, is_alone })
     }
 }
 
@@ -151,6 +176,11 @@ impl Lesson {
     fn height_for(&self, work: Work) -> usize {
         let as_small = self.climbs.iter().filter(|(megapixels, _)| *megapixels <= work.megapixels);
         as_small.map(|(_, height)| *height).max().unwrap_or(0)
+    }
+
+    /// Returns whether memory ran out beside others for a run as small.
+    fn needs_all(&self, work: Work) -> bool {
+        self.crowds.iter().any(|crowd| crowd.megapixels <= work.megapixels)
     }
 
     /// Returns what runs like this one took: none if nothing like it was measured.
@@ -234,6 +264,37 @@ mod tests {
         assert_eq!(height(&lessons, 512, 100_000), 0);
         let top = Plan { height: plan.top, ..plan };
         assert!(!lessons.climb("m", &top), "there is an end");
+    }
+
+    #[test]
+    fn what_ran_out_beside_others_is_alone_until_it_is_known_to_need_more_than_was_reserved() {
+        let mut lessons = Lessons::default();
+        let plan = |lessons: &Lessons, side| lessons.plan("m", &order(side), around(100_000)).expect("a plan");
+        let crowded = plan(&lessons, 1024);
+        lessons.note_crowd("m", &crowded);
+        let alone = plan(&lessons, 1024);
+        assert_eq!((alone.is_alone, alone.needed_mib, alone.height), (true, 100_000, 0));
+        let said = (alone.measures[0].step, alone.measures[0].reason);
+        assert_eq!(said, (MemoryStep::Alone, MeasureReason::OutOfMemory));
+        assert!(!plan(&lessons, 512).is_alone, "a smaller one found room");
+        // It took no more than was reserved, so the others hold more than they say.
+        lessons.note_peak("m", &alone, crowded.needed_mib);
+        assert!(plan(&lessons, 1024).is_alone);
+        lessons.note_peak("m", &alone, crowded.needed_mib + 1);
+        let corrected = plan(&lessons, 1024);
+        assert!(!corrected.is_alone && corrected.needed_mib > crowded.needed_mib, "{corrected:?}");
+    }
+
+    #[test]
+    fn what_ran_out_alone_as_well_climbs_and_is_beside_others_again() {
+        let mut lessons = Lessons::default();
+        let plan = |lessons: &Lessons| lessons.plan("m", &order(1024), around(100_000)).expect("a plan");
+        let crowded = plan(&lessons);
+        lessons.note_crowd("m", &crowded);
+        let alone = plan(&lessons);
+        assert!(lessons.climb("m", &alone));
+        let higher = plan(&lessons);
+        assert_eq!((higher.height, higher.is_alone), (1, false));
     }
 
     /// Returns whether a picture is made without saving anything.

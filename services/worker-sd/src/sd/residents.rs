@@ -171,16 +171,6 @@ impl Residents {
         }
     }
 
-    /// Ends all children but that of one model. Returns whether there were any.
-    pub(super) async fn end_others(&mut self, key: &str) -> bool {
-        let others: Vec<_> = self.0.extract_if(.., |resident| resident.key != key).collect();
-        let were_any = !others.is_empty();
-        for other in others {
-            other.leave().await;
-        }
-        were_any
-    }
-
     /// Ends all children.
     pub(super) async fn end_all(&mut self) {
         while let Some(resident) = self.0.pop() {

@@ -32,7 +32,11 @@ impl SdEngine {
         if let Some(other) = self.coming.take_if(|coming| coming.key != key) {
             info!(model.id = other.key, "the load of model {} is given up", other.key);
         }
-        let holding = self.reserve(key, plan.needed_mib, run).await.map_err(Setback::Failed)?;
+        let cleared = self.cleared.take().filter(|all| all.model() == key && all.mib() >= plan.needed_mib);
+        let holding = match cleared {
+            Some(all) => all,
+            None => self.reserve(key, plan.needed_mib, run).await.map_err(Setback::Failed)?,
+        };
         if let Some(resident) = self.residents.find(key) {
             resident.reserve(holding);
             return Ok(());
@@ -51,6 +55,23 @@ impl SdEngine {
             }
             outcome => outcome,
         }
+    }
+
+    /// Asks for all that models may hold together, so that all others leave. Returns whether there were any.
+    pub(super) async fn clear(&mut self, key: &str, plan: &Plan, run: &Run) -> Result<bool, EngineError> {
+        let all_mib = self.budget.comfortable_mib.max(plan.needed_mib);
+        let holding = match self.reserve(key, all_mib, run).await {
+            Ok(holding) => holding,
+            Err(EngineError::Cancelled) => return Err(EngineError::Cancelled),
+            // Somebody is there who never leaves.
+            Err(_) => return Ok(false),
+        };
+        let were_any = holding.had_to_wait();
+        match self.residents.find(key) {
+            Some(resident) => resident.reserve(holding),
+            None => self.cleared = Some(holding),
+        }
+        Ok(were_any)
     }
 
     /// Waits until a model may hold so much. Whoever is asked to leave meanwhile leaves, be it this very model.
@@ -150,6 +171,7 @@ impl SdEngine {
     pub(super) async fn rest(&mut self) {
         self.put_back();
         self.bury().await;
+        self.cleared = None;
         self.residents.rest_all_but(None);
         let mut leaving = self.ledger.watch_leaving();
         loop {
