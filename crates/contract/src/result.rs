@@ -68,14 +68,8 @@ pub enum MeasureReason {
 
 impl MemoryStep {
     /// Every step, in the order in which they are tried.
-    pub const ALL: &[Self] = &[
-        Self::Alone,
-        Self::VaeTiling,
-        Self::TextEncoderOnCpu,
-        Self::VaeOnCpu,
-        Self::WeightOffload,
-        Self::SmallTiles,
-    ];
+    pub const ALL: &[Self] =
+        &[Self::Alone, Self::VaeTiling, Self::TextEncoderOnCpu, Self::VaeOnCpu, Self::WeightOffload, Self::SmallTiles];
 
     /// Returns the name that stands in JSON and SQL.
     #[must_use]

@@ -28,7 +28,8 @@ mod tests {
 
     #[test]
     fn the_child_sees_the_wanted_device_alone() {
-        let (visible, order) = (("CUDA_VISIBLE_DEVICES", "1".to_owned()), ("CUDA_DEVICE_ORDER", "PCI_BUS_ID".to_owned()));
+        let (visible, order) =
+            (("CUDA_VISIBLE_DEVICES", "1".to_owned()), ("CUDA_DEVICE_ORDER", "PCI_BUS_ID".to_owned()));
         assert_eq!(variables("cuda:1"), [visible, order]);
         assert_eq!(variables(""), []);
         assert!(variables("cpu").contains(&("CUDA_VISIBLE_DEVICES", String::new())));

@@ -19,7 +19,8 @@ pub struct Driver(Nvml);
 /// Returns the driver of this machine; none where there is none. The first call loads it.
 pub fn driver() -> Option<&'static Driver> {
     static DRIVER: OnceLock<Option<Driver>> = OnceLock::new();
-    let load = || Driver::load(LIBRARY.as_ref()).inspect_err(|error| debug!("no driver says anything of cards: {error}"));
+    let load =
+        || Driver::load(LIBRARY.as_ref()).inspect_err(|error| debug!("no driver says anything of cards: {error}"));
     DRIVER.get_or_init(|| load().ok()).as_ref()
 }
 
@@ -48,12 +49,11 @@ impl Driver {
     pub fn held_mib(&self, process_id: u32) -> Option<u64> {
         let cards = (0..self.0.device_count().ok()?).filter_map(|number| self.0.device_by_index(number).ok());
         let processes = cards.filter_map(|card| card.running_compute_processes().ok()).flatten();
-        let held = processes.filter(|process| process.pid == process_id).filter_map(|process| {
-            match process.used_gpu_memory {
+        let held =
+            processes.filter(|process| process.pid == process_id).filter_map(|process| match process.used_gpu_memory {
                 UsedGpuMemory::Used(bytes) => Some(bytes >> 20),
                 UsedGpuMemory::Unavailable => None,
-            }
-        });
+            });
         held.reduce(|sum, mib| sum + mib)
     }
 }

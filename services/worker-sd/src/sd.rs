@@ -12,20 +12,18 @@
 //!
 //! What a model takes is reserved in the ledger of the device (`queue::memory`) before it is loaded and before every run;
 //! whoever the ledger asks to leave is ended as soon as it does not work ([`room`]).
-//! What a run will need is estimated before it, and a run that would need too much saves memory ([`plan`]). When memory runs
-//! out all the same, the run is repeated at once, one step higher on the [`ladder`].
+//! What a run will need is estimated before it, and a run that would need too much saves memory ([`models::memory`]). When memory runs
+//! out all the same, the run is repeated at once, one step higher on the ladder.
 //! A load runs in a task of its own: a job that is cancelled meanwhile goes at once, and the next one finds the model.
 //! Any future here may be dropped half-way. A child that was left in the middle of a generation is recognised by the next
 //! call and replaced.
 
 mod coming;
-mod estimate;
 mod frames;
-mod ladder;
+mod held;
 mod meter;
 mod order;
 mod peak;
-mod plan;
 mod preview;
 mod residents;
 mod room;
@@ -39,6 +37,7 @@ use std::{
 };
 
 use contract::{engine::Embedding, spec::JobSpec};
+use models::memory::{Circumstances, Ladder, Lessons, Parts, Plan, Room, TooLarge, tiles};
 use process::{Backoff, Program};
 use queue::{
     Queue,
@@ -53,9 +52,6 @@ use worker::{
 
 use self::{
     coming::{Coming, Setback},
-    estimate::Parts,
-    ladder::Ladder,
-    plan::{Circumstances, Lessons, Plan},
     residents::{Resident, Residents, Source},
     session::{Load, Session, Trouble},
 };
@@ -186,8 +182,11 @@ impl SdEngine {
     /// Returns how to do an order with a model.
     fn plan(&mut self, key: &str, source: &Source, order: &Order, run: &Run) -> Result<Plan, EngineError> {
         self.lessons.recall(key, &self.description.device, &run.history);
-        let around = Circumstances { budget: self.budget, ladder: self.ladder, parts: source.parts };
-        self.lessons.plan(key, order, around)
+        let Budget { comfortable_mib, whole_mib } = self.budget;
+        let room = Room { comfortable_mib, total_mib: whole_mib };
+        let around = Circumstances { room, ladder: self.ladder, parts: source.parts };
+        let planned = self.lessons.plan(key, &order.spec, (order.width, order.height), around);
+        planned.map_err(|large| refuse_large(key, large, room))
     }
 
     /// Brings the model into memory, and climbs the ladder for as long as there is too little.
@@ -224,14 +223,14 @@ impl SdEngine {
         let kills = Kills::now();
         // Taken out for so long, so that the others can leave meanwhile.
         let resident = self.working.insert(resident);
-        let tiles = ladder::tiles(&plan.steps);
+        let tiles = tiles(&plan.steps);
         let outcome = tokio::select! {
             biased;
             outcome = resident.session.run(order, tiles, &self.settings.library, run) => outcome,
             never = self.residents.heed(self.ledger.watch_leaving()) => match never {},
             never = Resident::tell_remaining(&resident.holding, run.remaining()) => match never {},
         };
-        let is_as_planned = *resident.wanted == ladder::held(&resident.source.wanted, &plan.steps);
+        let is_as_planned = *resident.wanted == held::held(&resident.source.wanted, &plan.steps);
         let peak_mib = resident.weigh().filter(|_| is_as_planned);
         let trouble = match outcome {
             Ok(pictures) => {
@@ -361,6 +360,21 @@ fn find_model(library: &models::Library, id: &str) -> Result<Load, models::Error
 /// Returns the checked file of an upscaler. Reads from the disk.
 fn find_upscaler(library: &models::Library, id: &str) -> Result<Load, models::Error> {
     Ok(Load::Upscaler { path: library.resolve_upscaler(id)?.path })
+}
+
+/// Refuses what does not fit, with the numbers.
+fn refuse_large(key: &str, large: TooLarge, room: Room) -> EngineError {
+    EngineError::Rejected {
+        message: format!(
+            "a picture of {:.2} megapixels by {key} needs about {} MiB, whatever is done to save memory, and there are {} MiB",
+            large.work.megapixels, large.needed_mib, room.total_mib
+        ),
+        remedy: Some(
+            "ask for a smaller picture, take a smaller or quantised model, or give the worker more memory \
+             (ATELIER_MEMORY_MIB)"
+                .to_owned(),
+        ),
+    }
 }
 
 /// Turns the library's refusal into the job's.

@@ -93,10 +93,7 @@ async fn when_memory_runs_out_with_a_model_idle_ones_of_other_workers_leave_befo
     testkit::tiny_models::write_llm(&folder.path().join("models")).unwrap();
     let (wrapper, roomy) = (folder.path().join("llama-server-under-a-limit"), folder.path().join("roomy"));
     // It says its version at the start of the worker, and has room for that.
-    let limit = format!(
-        "case \"$*\" in *--model*) [ -e '{}' ] || ulimit -S -v {LITTLE_KIB};; esac",
-        roomy.display()
-    );
+    let limit = format!("case \"$*\" in *--model*) [ -e '{}' ] || ulimit -S -v {LITTLE_KIB};; esac", roomy.display());
     fs::write(&wrapper, format!("#!/bin/sh\n{limit}\nexec '{}' \"$@\"\n", program().display())).unwrap();
     fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
     let settings = [("ATELIER_LLAMA_SERVER", wrapper.to_str().unwrap()), ("ATELIER_MEMORY_MIB", "100000")];

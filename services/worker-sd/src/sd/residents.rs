@@ -8,13 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use models::memory::Parts;
 use queue::memory::Holding;
 use tokio::sync::watch;
 use tracing::info;
 
 use super::{
     coming::Arrived,
-    estimate::Parts,
     meter::Meter,
     session::{Load, Session},
 };

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, convert::Infallible, future::pending, sync::Arc, time::Instant};
 
 use contract::event::Phase;
+use models::memory::Plan;
 use queue::memory::{Holding, Want};
 use tokio::{sync::watch, task::JoinError};
 use tracing::{info, warn};
@@ -11,8 +12,7 @@ use worker::{EngineError, Run};
 use super::{
     SdEngine,
     coming::{Arrived, Coming, Setback},
-    ladder,
-    plan::Plan,
+    held,
     residents::{Resident, Residents, Source},
     session::Load,
 };
@@ -21,8 +21,7 @@ impl SdEngine {
     /// Sees to it that the model is in memory, held as the plan demands, and that it may take what the run needs.
     pub(super) async fn ensure(&mut self, key: &str, plan: &Plan, source: &Source, run: &Run) -> Result<(), Setback> {
         // Who saves more than he must is not loaded anew for that.
-        let saves_too_little =
-            |resident: &mut Resident| ladder::held(&resident.wanted, &plan.steps) != *resident.wanted;
+        let saves_too_little = |resident: &mut Resident| held::held(&resident.wanted, &plan.steps) != *resident.wanted;
         if self.residents.find(key).is_some_and(saves_too_little) {
             self.residents.end(key).await;
         }
@@ -42,7 +41,7 @@ impl SdEngine {
             return Ok(());
         }
         run.progress(Phase::Loading, 0, 0);
-        let wanted = Arc::new(ladder::held(&source.wanted, &plan.steps));
+        let wanted = Arc::new(held::held(&source.wanted, &plan.steps));
         let was_tried_before = self.has_arrived(key, &wanted);
         self.bring(key, source, &wanted, holding);
         match self.await_model(run).await {

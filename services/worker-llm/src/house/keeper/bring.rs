@@ -78,7 +78,10 @@ impl Life {
                 // comes up with less.
                 Err(Stillborn::OutOfMemory(message)) if !self.needs_all => {
                     self.needs_all = true;
-                    warn!(model.id = self.model, "memory ran out with {}; all other models leave: {message}", self.model);
+                    warn!(
+                        model.id = self.model,
+                        "memory ran out with {}; all other models leave: {message}", self.model
+                    );
                     self.note_problem(&message);
                 }
                 Err(died @ (Stillborn::Died(_) | Stillborn::OutOfMemory(_))) => {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use contract::{
     cost::Cost,
     result::{Measure, MeasureReason, MemoryStep},
+    spec::JobSpec,
 };
-use worker::{Budget, EngineError, Order};
 
 use super::{
     estimate::{Parts, Work},
@@ -18,25 +18,48 @@ const SAFETY_PERCENT: u64 = 5;
 
 /// How a run is to be done.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Plan {
-    pub(super) work: Work,
+pub struct Plan {
+    /// What is to be done.
+    pub work: Work,
     /// How high on the ladder.
-    pub(super) height: usize,
+    pub height: usize,
     /// How high the ladder is for such a run.
     top: usize,
     /// What the ladder demands, and tiles if they were asked for.
-    pub(super) steps: Vec<MemoryStep>,
+    pub steps: Vec<MemoryStep>,
     /// What to say of it in the result.
-    pub(super) measures: Vec<Measure>,
+    pub measures: Vec<Measure>,
     /// What it will hold at most; all that there is where it must be alone.
-    pub(super) needed_mib: u64,
+    pub needed_mib: u64,
+    /// Whether that was measured, of this run or of one like it.
+    pub is_measured: bool,
     /// Whether all others must leave for it.
-    pub(super) is_alone: bool,
+    pub is_alone: bool,
+}
+
+/// How much memory there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// What all models may hold together.
+    pub comfortable_mib: u64,
+    /// What one may hold that is alone.
+    pub total_mib: u64,
+}
+
+/// A run that does not fit, whatever is done to save memory.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TooLarge {
+    /// What was to be done.
+    pub work: Work,
+    /// What it takes at least.
+    pub needed_mib: u64,
+    /// Whether that was measured.
+    pub is_measured: bool,
 }
 
 /// What earlier runs taught about memory.
 #[derive(Debug, Default)]
-pub(super) struct Lessons(HashMap<String, Lesson>);
+pub struct Lessons(HashMap<String, Lesson>);
 
 #[derive(Debug, Default)]
 struct Lesson {
@@ -61,17 +84,20 @@ struct Peak {
     peak_mib: u64,
 }
 
-/// What decides about a plan, beside the order.
+/// What decides about a plan, beside the job.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Circumstances {
-    pub(super) budget: Budget,
-    pub(super) ladder: Ladder,
-    pub(super) parts: Parts,
+pub struct Circumstances {
+    /// How much memory there is.
+    pub room: Room,
+    /// What can be done to save it.
+    pub ladder: Ladder,
+    /// What the model is made of.
+    pub parts: Parts,
 }
 
 impl Lessons {
     /// Takes over what was measured of a model on such a device, if nothing is known here.
-    pub(super) fn recall(&mut self, key: &str, device: &str, history: &[Cost]) {
+    pub fn recall(&mut self, key: &str, device: &str, history: &[Cost]) {
         if history.is_empty() || self.0.contains_key(key) {
             return;
         }
@@ -84,14 +110,14 @@ impl Lessons {
     }
 
     /// Notes that memory ran out beside others: such runs have it for themselves from now on.
-    pub(super) fn note_crowd(&mut self, key: &str, plan: &Plan) {
+    pub fn note_crowd(&mut self, key: &str, plan: &Plan) {
         let crowd = Crowd { megapixels: plan.work.megapixels, reserved_mib: plan.needed_mib };
         self.0.entry(key.to_owned()).or_default().crowds.push(crowd);
     }
 
     /// Notes what a run held at most. If that is more than was reserved when memory ran out beside others, the estimate was
     /// wrong and the others were not: from now on what was measured is reserved, and they may stay.
-    pub(super) fn note_peak(&mut self, key: &str, plan: &Plan, peak_mib: u64) {
+    pub fn note_peak(&mut self, key: &str, plan: &Plan, peak_mib: u64) {
         let Lesson { peaks, crowds, .. } = self.0.entry(key.to_owned()).or_default();
         crowds.retain(|crowd| crowd.megapixels > plan.work.megapixels || crowd.reserved_mib >= peak_mib);
         let of_the_same = |peak: &&mut Peak| peak.work == plan.work && peak.steps == plan.steps;
@@ -103,7 +129,7 @@ impl Lessons {
 
     /// Notes that memory ran out: such runs begin a step higher from now on, and beside others, which it did not help to send
     /// away. Returns false at the top of the ladder.
-    pub(super) fn climb(&mut self, key: &str, plan: &Plan) -> bool {
+    pub fn climb(&mut self, key: &str, plan: &Plan) -> bool {
         if plan.height >= plan.top {
             return false;
         }
@@ -113,15 +139,15 @@ impl Lessons {
         true
     }
 
-    /// Returns how a run is to be done, or why it cannot be done at all.
-    pub(super) fn plan(&self, key: &str, order: &Order, around: Circumstances) -> Result<Plan, EngineError> {
-        let Circumstances { budget, parts, .. } = around;
+    /// Returns how a run is to be done whose engine paints pictures of this size, or how much too large it is.
+    pub fn plan(&self, key: &str, spec: &JobSpec, size: (u32, u32), around: Circumstances) -> Result<Plan, TooLarge> {
+        let Circumstances { room, parts, .. } = around;
         // An upscaler always works in small squares.
-        let ladder = if order.spec.painting().is_some() { around.ladder } else { Ladder::flat() };
-        let work = Work::of(order);
+        let ladder = if spec.painting().is_some() { around.ladder } else { Ladder::flat() };
+        let work = Work::of(spec, size);
         let lesson = self.0.get(key);
         let learnt = lesson.map_or(0, |lesson| lesson.height_for(work));
-        let asked = order.spec.painting().and_then(|painting| painting.vae_tiling);
+        let asked = spec.painting().and_then(|painting| painting.vae_tiling);
         let for_size = if ladder::is_large(work.megapixels) && asked.is_none() { ladder.height_of_tiling() } else { 0 };
         let mut height = learnt.max(for_size);
         let steps = |height| {
@@ -131,30 +157,22 @@ impl Lessons {
             }
             steps
         };
-        let expected_mib = |height| {
+        let expected = |height| {
             let steps = steps(height);
             let estimate = |work| parts.needed_mib(work, &steps);
-            lesson.and_then(|lesson| lesson.corrected(work, &steps, estimate)).unwrap_or_else(|| estimate(work))
+            match lesson.and_then(|lesson| lesson.corrected(work, &steps, estimate)) {
+                Some(measured_mib) => (measured_mib, true),
+                None => (estimate(work), false),
+            }
         };
         // What is measured lower on the ladder is no less true higher up, where nothing is measured yet.
-        let needed_mib = |height| (0..=height).map(expected_mib).min().unwrap_or(0);
-        while height < ladder.top() && needed_mib(height) > budget.comfortable_mib {
+        let needed = |height| (0..=height).map(expected).min_by_key(|(mib, _)| *mib).unwrap_or_default();
+        while height < ladder.top() && needed(height).0 > room.comfortable_mib {
             height += 1;
         }
-        let needed_mib = needed_mib(height);
-        if needed_mib > budget.whole_mib {
-            return Err(EngineError::Rejected {
-                message: format!(
-                    "a picture of {:.2} megapixels by {key} needs about {needed_mib} MiB, whatever is done to save memory, \
-                     and there are {} MiB",
-                    work.megapixels, budget.whole_mib
-                ),
-                remedy: Some(
-                    "ask for a smaller picture, take a smaller or quantised model, or give the worker more memory \
-                     (ATELIER_MEMORY_MIB)"
-                        .to_owned(),
-                ),
-            });
+        let (needed_mib, is_measured) = needed(height);
+        if needed_mib > room.total_mib {
+            return Err(TooLarge { work, needed_mib, is_measured });
         }
         let reason = |place: usize| match place {
             _ if place < learnt => MeasureReason::OutOfMemory,
@@ -167,8 +185,8 @@ impl Lessons {
         let is_alone = lesson.is_some_and(|lesson| lesson.needs_all(work));
         let alone = is_alone.then(|| ladder::measure(MemoryStep::Alone, MeasureReason::OutOfMemory));
         let measures = alone.into_iter().chain(measures).collect();
-        let needed_mib = if is_alone { needed_mib.max(budget.comfortable_mib) } else { needed_mib };
-        Ok(Plan { work, height, top: ladder.top(), steps: steps(height), measures, needed_mib, is_alone })
+        let needed_mib = if is_alone { needed_mib.max(room.comfortable_mib) } else { needed_mib };
+        Ok(Plan { work, height, top: ladder.top(), steps: steps(height), measures, needed_mib, is_measured, is_alone })
     }
 }
 
@@ -200,37 +218,44 @@ impl Lesson {
 
 #[cfg(test)]
 mod tests {
-    use contract::{engine::ModelFiles, spec::JobSpec};
+    use contract::engine::ModelFiles;
 
     use super::*;
 
-    fn order(side: u32) -> Order {
+    fn spec(side: u32) -> JobSpec {
         let spec = serde_json::json!({ "kind": "text_to_image", "prompt": "a", "width": side, "height": side });
-        let spec: JobSpec = serde_json::from_value(spec).expect("a spec");
-        Order::without_pictures(spec, side, side)
+        serde_json::from_value(spec).expect("a spec")
+    }
+
+    fn plan_of(lessons: &Lessons, side: u32, budget_mib: u64) -> Result<Plan, TooLarge> {
+        lessons.plan("m", &spec(side), (side, side), around(budget_mib))
     }
 
     fn around(budget_mib: u64) -> Circumstances {
         let parts = Parts::of(&ModelFiles::default());
-        Circumstances { budget: Budget::set(budget_mib), ladder: Ladder::of_device("cuda0"), parts }
+        Circumstances {
+            room: Room { comfortable_mib: budget_mib, total_mib: budget_mib },
+            ladder: Ladder::of_device("cuda0"),
+            parts,
+        }
     }
 
     fn height(lessons: &Lessons, side: u32, budget_mib: u64) -> usize {
-        lessons.plan("m", &order(side), around(budget_mib)).expect("a plan").height
+        plan_of(lessons, side, budget_mib).expect("a plan").height
     }
 
     #[test]
     fn nothing_is_saved_while_there_is_room_unless_the_picture_is_large() {
         let lessons = Lessons::default();
         assert_eq!(height(&lessons, 1024, 100_000), 0);
-        let large = lessons.plan("m", &order(1536), around(100_000)).expect("a plan");
+        let large = plan_of(&lessons, 1536, 100_000).expect("a plan");
         assert_eq!(large.steps, [MemoryStep::VaeTiling]);
         assert_eq!(large.measures[0].reason, MeasureReason::LargePicture);
     }
 
     #[test]
     fn a_tight_budget_is_met_by_the_first_step_that_saves_enough() {
-        let tight = Lessons::default().plan("m", &order(1024), around(4000)).expect("a plan");
+        let tight = plan_of(&Lessons::default(), 1024, 4000).expect("a plan");
         assert_eq!(tight.steps, [MemoryStep::VaeTiling]);
         assert_eq!(tight.measures[0].reason, MeasureReason::TightMemory);
         assert!(tight.needed_mib <= 4000);
@@ -238,16 +263,16 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_whatever_is_done_is_refused_with_numbers() {
-        let refused = Lessons::default().plan("m", &order(1024), around(100));
-        let Err(EngineError::Rejected { message, remedy: Some(_) }) = refused else { panic!("{refused:?}") };
-        assert!(message.contains("100 MiB") && message.contains("1.05 megapixels"), "{message}");
+        let refused = plan_of(&Lessons::default(), 1024, 100);
+        let Err(TooLarge { needed_mib, work, .. }) = refused else { panic!("{refused:?}") };
+        assert!(needed_mib > 100 && work.pictures == 1, "{refused:?}");
     }
 
     #[test]
     fn a_picture_that_is_asked_for_in_tiles_is_decoded_in_tiles_without_a_word_about_it() {
-        let mut order = order(512);
-        order.spec.painting_mut().expect("painted").vae_tiling = Some(true);
-        let plan = Lessons::default().plan("m", &order, around(100_000)).expect("a plan");
+        let mut spec = spec(512);
+        spec.painting_mut().expect("painted").vae_tiling = Some(true);
+        let plan = Lessons::default().plan("m", &spec, (512, 512), around(100_000)).expect("a plan");
         assert_eq!(
             (plan.steps.as_slice(), plan.measures.as_slice()),
             ([MemoryStep::VaeTiling].as_slice(), [].as_slice())
@@ -257,9 +282,9 @@ mod tests {
     #[test]
     fn once_memory_ran_out_pictures_as_large_begin_a_step_higher_and_smaller_ones_do_not() {
         let mut lessons = Lessons::default();
-        let plan = lessons.plan("m", &order(1024), around(100_000)).expect("a plan");
+        let plan = plan_of(&lessons, 1024, 100_000).expect("a plan");
         assert!(lessons.climb("m", &plan));
-        let higher = lessons.plan("m", &order(1024), around(100_000)).expect("a plan");
+        let higher = plan_of(&lessons, 1024, 100_000).expect("a plan");
         assert_eq!((higher.height, higher.measures[0].reason), (1, MeasureReason::OutOfMemory));
         assert_eq!(height(&lessons, 512, 100_000), 0);
         let top = Plan { height: plan.top, ..plan };
@@ -269,7 +294,7 @@ mod tests {
     #[test]
     fn what_ran_out_beside_others_is_alone_until_it_is_known_to_need_more_than_was_reserved() {
         let mut lessons = Lessons::default();
-        let plan = |lessons: &Lessons, side| lessons.plan("m", &order(side), around(100_000)).expect("a plan");
+        let plan = |lessons: &Lessons, side| plan_of(lessons, side, 100_000).expect("a plan");
         let crowded = plan(&lessons, 1024);
         lessons.note_crowd("m", &crowded);
         let alone = plan(&lessons, 1024);
@@ -288,7 +313,7 @@ mod tests {
     #[test]
     fn what_ran_out_alone_as_well_climbs_and_is_beside_others_again() {
         let mut lessons = Lessons::default();
-        let plan = |lessons: &Lessons| lessons.plan("m", &order(1024), around(100_000)).expect("a plan");
+        let plan = |lessons: &Lessons| plan_of(lessons, 1024, 100_000).expect("a plan");
         let crowded = plan(&lessons);
         lessons.note_crowd("m", &crowded);
         let alone = plan(&lessons);
@@ -299,13 +324,13 @@ mod tests {
 
     /// Returns whether a picture is made without saving anything.
     fn fits(lessons: &Lessons, side: u32, budget_mib: u64) -> bool {
-        lessons.plan("m", &order(side), around(budget_mib)).is_ok_and(|plan| plan.height == 0)
+        plan_of(lessons, side, budget_mib).is_ok_and(|plan| plan.height == 0)
     }
 
     #[test]
     fn what_was_measured_counts_instead_of_the_estimate() {
         let mut lessons = Lessons::default();
-        let plan = lessons.plan("m", &order(1024), around(100_000)).expect("a plan");
+        let plan = plan_of(&lessons, 1024, 100_000).expect("a plan");
         lessons.note_peak("m", &plan, 1000);
         assert!(fits(&lessons, 1024, 1100), "it took 1000 MiB");
         assert!(fits(&lessons, 512, 1100), "a smaller one takes no more");

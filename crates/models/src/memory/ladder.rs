@@ -3,12 +3,7 @@
 //! How high a run begins is chosen before it, from the estimate. When memory runs out all the same, the run climbs by one
 //! step, and later runs of the model, as large or larger, begin there. Before the first step all other models leave.
 
-use contract::{
-    engine::ModelFiles,
-    result::{Measure, MeasureReason, MemoryStep},
-};
-
-use super::session::Load;
+use contract::result::{Measure, MeasureReason, MemoryStep};
 
 /// What saves the memory of a card. On a processor only the tiles do.
 const OF_A_CARD: &[MemoryStep] = &[
@@ -24,11 +19,11 @@ const LARGE_MEGAPIXELS: f64 = 1.25;
 
 /// The steps that make sense on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ladder(&'static [MemoryStep]);
+pub struct Ladder(&'static [MemoryStep]);
 
 /// How the pixels are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tiles {
+pub enum Tiles {
     /// All at once.
     Whole,
     /// In tiles of the library's size.
@@ -39,7 +34,8 @@ pub(super) enum Tiles {
 
 impl Ladder {
     /// Returns the ladder of a device. Where there is only main memory, moving things there saves nothing.
-    pub(super) fn of_device(device: &str) -> Self {
+    #[must_use]
+    pub fn of_device(device: &str) -> Self {
         Self(if device == "cpu" { OF_A_PROCESSOR } else { OF_A_CARD })
     }
 
@@ -69,27 +65,9 @@ pub(super) fn is_large(megapixels: f64) -> bool {
     megapixels > LARGE_MEGAPIXELS
 }
 
-/// Returns what a child is to load, held as the steps demand.
-pub(super) fn held(wanted: &Load, steps: &[MemoryStep]) -> Load {
-    match wanted {
-        Load::Model { files, embeddings } => {
-            Load::Model { files: Box::new(held_files(files, steps)), embeddings: embeddings.clone() }
-        }
-        Load::Upscaler { .. } => wanted.clone(),
-    }
-}
-
-fn held_files(files: &ModelFiles, steps: &[MemoryStep]) -> ModelFiles {
-    ModelFiles {
-        clip_on_cpu: files.clip_on_cpu || steps.contains(&MemoryStep::TextEncoderOnCpu),
-        vae_on_cpu: files.vae_on_cpu || steps.contains(&MemoryStep::VaeOnCpu),
-        offload_to_cpu: files.offload_to_cpu || steps.contains(&MemoryStep::WeightOffload),
-        ..files.clone()
-    }
-}
-
 /// Returns how the steps decode pixels.
-pub(super) fn tiles(steps: &[MemoryStep]) -> Tiles {
+#[must_use]
+pub fn tiles(steps: &[MemoryStep]) -> Tiles {
     if steps.contains(&MemoryStep::SmallTiles) {
         Tiles::Small
     } else if steps.contains(&MemoryStep::VaeTiling) {
@@ -126,13 +104,6 @@ mod tests {
     fn on_a_processor_nothing_is_moved_to_the_processor() {
         assert_eq!(Ladder::of_device("cpu").steps(9), [MemoryStep::VaeTiling, MemoryStep::SmallTiles]);
         assert_eq!(Ladder::of_device("cuda0").top(), 5);
-    }
-
-    #[test]
-    fn steps_only_add_to_what_a_sidecar_asks_for() {
-        let asked = ModelFiles { vae_on_cpu: true, ..ModelFiles::default() };
-        let held = held_files(&asked, &[MemoryStep::VaeTiling, MemoryStep::TextEncoderOnCpu]);
-        assert!(held.vae_on_cpu && held.clip_on_cpu && !held.offload_to_cpu);
     }
 
     #[test]
