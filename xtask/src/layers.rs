@@ -39,6 +39,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("axum", &["api", "worker", "benches"]),
     ("diffusion-rs-sys", &["sd-engine"]),
     ("object_store", &["assets"]),
+    // Cards are measured in one place.
+    ("nvml-wrapper", &["worker"]),
     // The text worker asks its engines.
     ("reqwest", &["cli", "worker-llm", "tests", "benches"]),
 ];

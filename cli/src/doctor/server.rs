@@ -3,6 +3,7 @@
 use std::iter;
 
 use contract::{
+    memory::FitVerdict,
     model::Model,
     system::Check,
     worker::{BuildVerdict, Worker, WorkerState},
@@ -26,7 +27,7 @@ pub(super) async fn look(client: &Client) -> Vec<Check> {
         Err(error) => vec![trouble(client, &error)],
     });
     checks.extend(match client.list_models().await {
-        Ok(models) => broken_models(&models.data),
+        Ok(models) => broken_models(&models.data).into_iter().chain(large_models(&models.data)).collect(),
         Err(error) => vec![trouble(client, &error)],
     });
     checks
@@ -89,6 +90,14 @@ fn broken_models(models: &[Model]) -> Vec<Check> {
             let problem = model.problem.as_ref()?;
             Some(warning("model", format!("{}: {problem}", model.id), "replace the file, or delete it"))
         })
+        .collect()
+}
+
+fn large_models(models: &[Model]) -> Vec<Check> {
+    let fits = models.iter().filter_map(|model| Some((&model.id, model.fit.as_ref()?)));
+    let large = fits.filter(|(_, fit)| fit.verdict == FitVerdict::TooLarge);
+    large
+        .map(|(id, fit)| warning("model", format!("{id}: {}", fit.message), "take another model on this machine"))
         .collect()
 }
 

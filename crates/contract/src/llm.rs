@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::text::chat::{Message, Thinking, Tool};
+use crate::{
+    memory::Fit,
+    text::chat::{Message, Thinking, Tool},
+};
 
 /// A model that writes, or makes vectors of what is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -42,6 +45,9 @@ pub struct LanguageModel {
     /// Why it cannot be used, if it cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// Whether it fits into memory; none while no worker is there that would run it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fit: Option<Fit>,
 }
 
 /// What a language model takes.

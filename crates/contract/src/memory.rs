@@ -16,6 +16,59 @@ pub struct DeviceMemory {
     pub holdings: Vec<MemoryHolding>,
     /// Who waits, in the order in which it is their turn.
     pub waiting: Vec<MemoryRequest>,
+    /// What is used of it by whomever, as a worker measured it; none where nobody can measure it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<MeasuredMemory>,
+    /// What of that none of the holdings explains: other programs and the system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others_mib: Option<u64>,
+    /// The workers that share it.
+    #[serde(default)]
+    pub workers: Vec<String>,
+}
+
+/// The memory of a device, as the driver or the kernel measures it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MeasuredMemory {
+    /// What the device calls itself.
+    pub name: String,
+    /// What there is.
+    pub total_mib: u64,
+    /// What is used, by whomever.
+    pub used_mib: u64,
+}
+
+/// Whether a model fits into the memory of the device that would run it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Fit {
+    /// Which device: of those with a worker for such models, the one with the most memory.
+    pub device: String,
+    /// How much it needs at most: for a picture of its usual size, or with the context that it would get.
+    pub needs_mib: u64,
+    /// Whether that was measured; otherwise it is estimated.
+    pub is_measured: bool,
+    /// What all models may hold there together.
+    pub comfortable_mib: u64,
+    /// What there is.
+    pub total_mib: u64,
+    /// Whether it fits.
+    pub verdict: FitVerdict,
+    /// All that in a sentence, with what to choose instead where it does not fit well.
+    pub message: String,
+}
+
+/// Whether a model fits into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FitVerdict {
+    /// It fits beside others.
+    Fits,
+    /// It fits while it does what saves memory, which takes longer.
+    Slower,
+    /// It fits once all others have left.
+    Alone,
+    /// It does not fit.
+    TooLarge,
 }
 
 /// A model in the memory of a device, or on its way there.

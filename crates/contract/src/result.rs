@@ -38,6 +38,8 @@ pub struct Measure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MemoryStep {
+    /// All other models left the memory, those of other workers too. It slows nothing down but their next load.
+    Alone,
     /// Pixels are coded and decoded in tiles.
     VaeTiling,
     /// The text encoder works on the CPU.
@@ -67,12 +69,13 @@ pub enum MeasureReason {
 impl MemoryStep {
     /// Every step, in the order in which they are tried.
     pub const ALL: &[Self] =
-        &[Self::VaeTiling, Self::TextEncoderOnCpu, Self::VaeOnCpu, Self::WeightOffload, Self::SmallTiles];
+        &[Self::Alone, Self::VaeTiling, Self::TextEncoderOnCpu, Self::VaeOnCpu, Self::WeightOffload, Self::SmallTiles];
 
     /// Returns the name that stands in JSON and SQL.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Alone => "alone",
             Self::VaeTiling => "vae_tiling",
             Self::TextEncoderOnCpu => "text_encoder_on_cpu",
             Self::VaeOnCpu => "vae_on_cpu",

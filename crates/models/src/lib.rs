@@ -11,5 +11,6 @@
 
 pub mod header;
 mod library;
+pub mod memory;
 
-pub use library::{AddOnFile, Error, Library, llm};
+pub use library::{AddOnFile, Error, Library, UsableModel, llm};

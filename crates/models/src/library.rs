@@ -72,6 +72,19 @@ pub enum Error {
     },
 }
 
+/// A model that can be used.
+#[derive(Debug, Clone)]
+pub struct UsableModel {
+    /// Its id.
+    pub id: String,
+    /// Its checked files, as absolute paths.
+    pub files: ModelFiles,
+    /// What it is built like.
+    pub family: Family,
+    /// What suits it by its own word, by the names of the fields of a job.
+    pub defaults: Map<String, Value>,
+}
+
 /// The models in a folder; cheap to clone, and clones share what they remember. Its calls read from the disk: in async code they
 /// belong into `spawn_blocking`.
 #[derive(Debug, Clone)]
@@ -107,6 +120,16 @@ impl Library {
         let models = found.iter().map(|(id, found)| self.describe(id, found)).collect();
         self.memory.forget_the_rest();
         Ok(models)
+    }
+
+    /// Returns every model that can be used, by id, with its files.
+    pub fn list_usable(&self) -> Result<Vec<UsableModel>, Error> {
+        let found = self.scan()?;
+        let usable = found.iter().filter_map(|(id, found)| {
+            let files::Checked { files, family, defaults, .. } = self.files(found).ok()?;
+            Some(UsableModel { id: id.clone(), files, family, defaults })
+        });
+        Ok(usable.collect())
     }
 
     /// Returns the checked files of a model, as absolute paths.
@@ -189,7 +212,7 @@ impl Library {
         match checked {
             Ok(checked) => {
                 let files::Checked { format, size_bytes, family, .. } = checked;
-                Model { id: id.to_owned(), format, size_bytes, family, problem: None }
+                Model { id: id.to_owned(), format, size_bytes, family, problem: None, fit: None }
             }
             Err(problem) => Model {
                 id: id.to_owned(),
@@ -197,6 +220,7 @@ impl Library {
                 size_bytes: found.size_bytes(),
                 family: Family::Unknown,
                 problem: Some(format!("{}; {}", problem.text, problem.remedy)),
+                fit: None,
             },
         }
     }

@@ -16,7 +16,10 @@ pub fn variables(device: &str) -> Vec<(&'static str, String)> {
     }
     let Some((kind, index)) = device.split_once(':') else { return Vec::new() };
     let wanted = VISIBLE.iter().filter(|(known, _)| *known == kind).flat_map(|(_, names)| names.iter());
-    wanted.map(|name| (*name, index.to_owned())).collect()
+    let visible = wanted.map(|name| (*name, index.to_owned()));
+    // CUDA counts the fastest card as the first, the driver and people the one in the first slot.
+    let order = (kind == "cuda").then(|| ("CUDA_DEVICE_ORDER", "PCI_BUS_ID".to_owned()));
+    visible.chain(order).collect()
 }
 
 #[cfg(test)]
@@ -25,7 +28,9 @@ mod tests {
 
     #[test]
     fn the_child_sees_the_wanted_device_alone() {
-        assert_eq!(variables("cuda:1"), [("CUDA_VISIBLE_DEVICES", "1".to_owned())]);
+        let (visible, order) =
+            (("CUDA_VISIBLE_DEVICES", "1".to_owned()), ("CUDA_DEVICE_ORDER", "PCI_BUS_ID".to_owned()));
+        assert_eq!(variables("cuda:1"), [visible, order]);
         assert_eq!(variables(""), []);
         assert!(variables("cpu").contains(&("CUDA_VISIBLE_DEVICES", String::new())));
     }

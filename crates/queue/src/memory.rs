@@ -34,7 +34,7 @@ use self::{
 };
 use crate::{Error, Queue};
 
-pub use contract::memory::HoldingState;
+pub use contract::memory::{HoldingState, MeasuredMemory};
 pub use waiting::{Blocker, Waiting};
 
 /// A worker that says nothing about its memory for so long has none any more.
@@ -78,7 +78,12 @@ pub struct Holding {
     books: Arc<Books>,
     model: String,
     ask: u64,
+    had_to_wait: bool,
 }
+
+/// Tells a ledger what is measured of its device. It does not keep the ledger open.
+#[derive(Debug, Clone)]
+pub struct Teller(Arc<Books>);
 
 impl Queue {
     /// Opens the ledger of a device. `worker` must be a fresh name at every start, the one that the worker announces.
@@ -121,7 +126,7 @@ impl Ledger {
                     });
                 }
                 Answer::Waiting(reason) => on_wait(&reason),
-                Answer::Granted => return Ok(claim.take()),
+                Answer::Granted { after_others } => return Ok(claim.take(after_others)),
             }
         }
     }
@@ -143,10 +148,24 @@ impl Ledger {
         self.leaving.borrow().clone()
     }
 
+    /// Returns what tells the ledger what is measured of its device.
+    #[must_use]
+    pub fn teller(&self) -> Teller {
+        Teller(Arc::clone(&self.books))
+    }
+
     /// Follows which models of this worker are asked to leave.
     #[must_use]
     pub fn watch_leaving(&self) -> watch::Receiver<BTreeSet<String>> {
         self.leaving.clone()
+    }
+}
+
+impl Teller {
+    /// Notes how much of the device is used by now, by whomever; none where nobody can say. People see it with the next sign
+    /// of life.
+    pub fn tell(&self, measured: Option<MeasuredMemory>) {
+        self.0.note_measured(measured);
     }
 }
 
@@ -161,6 +180,12 @@ impl Holding {
     #[must_use]
     pub fn mib(&self) -> u64 {
         self.books.held_mib(&self.model, self.ask)
+    }
+
+    /// Returns whether others held memory when this was asked for, so that it had to wait for them.
+    #[must_use]
+    pub fn had_to_wait(&self) -> bool {
+        self.had_to_wait
     }
 
     /// Says that it works: it leaves only when it is done.

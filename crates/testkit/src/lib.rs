@@ -1,6 +1,7 @@
-//! For tests and the tool box only: own Valkey, own PostgreSQL, tiny models, sources from PyPI, waiting.
+//! For tests and the tool box only: own Valkey, own PostgreSQL, tiny models, sources from PyPI, waiting, a driver for a card.
 
 pub mod broken_programs;
+pub mod driver;
 pub mod postgres;
 pub mod pypi;
 pub mod spawner;

@@ -13,6 +13,7 @@
 //! the next attempt adopts it. Whatever an engine does (fail, panic, hang), the worker lives and the job ends with a reason.
 
 pub mod engine;
+pub mod exhaustion;
 mod order;
 mod parts;
 mod work;
@@ -20,6 +21,7 @@ mod work;
 mod attempt;
 mod budget;
 pub mod builds;
+pub mod card;
 mod complete;
 mod connect;
 mod darkroom;
@@ -27,6 +29,7 @@ mod drive;
 mod font;
 mod guard;
 mod keep;
+mod measured;
 mod metrics;
 mod name;
 mod pace;
@@ -42,6 +45,7 @@ mod watch;
 pub use budget::Budget;
 pub use connect::{connect, until_there};
 pub use engine::{Engine, EngineDescription, EngineError, Picture, Run};
+pub use measured::{keep_measuring, measure};
 pub use name::device as device_name;
 pub use order::Order;
 pub use parts::{Parts, Settings};

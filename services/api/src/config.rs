@@ -67,6 +67,10 @@ pub struct Config {
     pub ageing_s: u64,
     /// How old a file without a record must be before it is deleted.
     pub sweep_after_s: u64,
+    /// Requests at once of each language model, where its preset says nothing.
+    pub text_slots: u32,
+    /// Tokens of each request, where the model's preset says nothing.
+    pub text_context: u32,
     /// How many requests for text may be open at once.
     pub text_open: usize,
     /// How long a request for text waits for a worker.

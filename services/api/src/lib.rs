@@ -8,6 +8,7 @@ pub mod config;
 pub mod db;
 pub mod dispatch;
 pub mod failpoint;
+mod fit;
 mod groups;
 mod http;
 mod keys;

@@ -157,5 +157,6 @@ pub(crate) fn unknown(id: String) -> LanguageModel {
         is_embedder: false,
         has_chat_template: false,
         problem: None,
+        fit: None,
     }
 }

@@ -80,7 +80,10 @@ impl Models {
         if self.is_scripted {
             let id = SCRIPTED.to_owned();
             let family = Family::Unknown;
-            models.insert(0, Model { id, format: ModelFormat::Scripted, size_bytes: 0, family, problem: None });
+            models.insert(
+                0,
+                Model { id, format: ModelFormat::Scripted, size_bytes: 0, family, problem: None, fit: None },
+            );
         }
         Ok(models)
     }

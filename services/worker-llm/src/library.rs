@@ -8,22 +8,18 @@ use models::{
     header::Pooling,
     llm::{
         LlmModel,
-        memory::{LEAST_CONTEXT, Plan, context_within, estimate},
+        memory::{LEAST_CONTEXT, Plan, Usual, estimate},
     },
 };
 use tracing::info;
 
 use crate::{house::Mode, llama::Launch, trouble::refusal};
 
-/// How many tokens llama-server reads in one step.
-const STEP_TOKENS: u64 = 512;
-
 /// The text models, and how they are loaded.
 #[derive(Debug, Clone)]
 pub struct Shelf {
     library: Library,
-    slots: u32,
-    context: u32,
+    usual: Usual,
 }
 
 /// A model that can be loaded.
@@ -41,73 +37,67 @@ impl Shelf {
     /// many as the memory holds.
     #[must_use]
     pub fn open(models_dir: &Path, slots: u32, context: u32) -> Self {
-        Self { library: Library::open(models_dir), slots, context }
+        Self { library: Library::open(models_dir), usual: Usual { slots, context } }
     }
 
     /// Returns how a model is loaded on a device on which all models may hold so much together. Reads from the disk.
     pub(crate) fn find(&self, id: &str, mode: Mode, comfortable_mib: u64) -> Result<Found, Failure> {
         let model = self.library.resolve_llm(id).map_err(refuse)?;
         let Some(first) = model.files.first() else { return Err(refuse_empty(id)) };
+        let pooling = pooling(&model, mode);
+        let plan = Plan::within(&model, self.usual, pooling.is_some(), comfortable_mib);
         let launch = Launch {
             model: first.into(),
             mmproj: model.mmproj.as_ref().map(|mmproj| (&mmproj.path).into()),
-            slots: model.preset.parallel.unwrap_or(self.slots),
-            context: 0,
-            cache_type_k: model.preset.cache_type_k.unwrap_or_default(),
-            cache_type_v: model.preset.cache_type_v.unwrap_or_default(),
-            pooling: pooling(&model, mode),
+            slots: u32::try_from(plan.parallel).unwrap_or(u32::MAX),
+            context: u32::try_from(plan.context).unwrap_or(u32::MAX),
+            cache_type_k: plan.cache_type_k,
+            cache_type_v: plan.cache_type_v,
+            pooling,
             template: Some(model.preset.chat_template_kwargs.clone()).filter(|told| !told.is_empty()),
             avoids_gpu: false,
         };
-        let context = match model.preset.context {
-            Some(context) => context,
-            None => self.context_within(&model, &launch, comfortable_mib),
-        };
-        let launch = Launch { context, ..launch };
+        self.tell_if_short(&model, &launch, comfortable_mib);
         let system_prompt = model.preset.system_prompt.clone();
         Ok(Found { launch, system_prompt, model })
     }
 
-    /// Returns how many tokens each slot gets.
-    fn context_within(&self, model: &LlmModel, launch: &Launch, comfortable_mib: u64) -> u32 {
-        let within = context_within(model, &plan(launch), comfortable_mib.saturating_mul(1 << 20));
-        let wanted = if self.context == 0 { u64::MAX } else { u64::from(self.context) };
-        if within < wanted.min(model.metadata.context_length.unwrap_or(LEAST_CONTEXT)) {
+    /// Says so where a slot gets fewer tokens than were wanted.
+    fn tell_if_short(&self, model: &LlmModel, launch: &Launch, comfortable_mib: u64) {
+        let most = model.metadata.context_length.unwrap_or(LEAST_CONTEXT);
+        let wanted = if self.usual.context == 0 { most } else { u64::from(self.usual.context).min(most) };
+        if model.preset.context.is_none() && u64::from(launch.context) < wanted {
             info!(
                 model.id = model.id,
-                "{}: {within} tokens for each of {} slots fit into {comfortable_mib} MiB", model.id, launch.slots
+                "{}: {} tokens for each of {} slots fit into {comfortable_mib} MiB",
+                model.id,
+                launch.context,
+                launch.slots
             );
         }
-        u32::try_from(within.min(wanted)).unwrap_or(u32::MAX)
     }
 }
 
 impl Found {
     /// Returns how much memory the model takes when it is loaded like this.
     pub(crate) fn needed_mib(&self, launch: &Launch) -> u64 {
-        estimate(&self.model, &plan(launch)).total_bytes().div_ceil(1 << 20)
-    }
-}
-
-fn plan(launch: &Launch) -> Plan {
-    let context = u64::from(launch.context);
-    Plan {
-        context,
-        parallel: u64::from(launch.slots),
-        cache_type_k: launch.cache_type_k,
-        cache_type_v: launch.cache_type_v,
-        step_tokens: if launch.pooling.is_some() { context.max(STEP_TOKENS) } else { STEP_TOKENS },
+        let (context, slots) = (u64::from(launch.context), u64::from(launch.slots));
+        let plan = Plan {
+            cache_type_k: launch.cache_type_k,
+            cache_type_v: launch.cache_type_v,
+            ..Plan::of(&self.model, context, slots, launch.pooling.is_some())
+        };
+        estimate(&self.model, &plan).total_bytes().div_ceil(1 << 20)
     }
 }
 
 /// Returns how vectors are made; none where the model is to write.
 fn pooling(model: &LlmModel, mode: Mode) -> Option<Pooling> {
-    let own = model.preset.pooling.or(model.metadata.pooling).filter(|pooling| *pooling != Pooling::None);
-    if mode == Mode::Text && !model.preset.embeddings && own.is_none() {
+    if mode == Mode::Text && !model.makes_vectors() {
         return None;
     }
     // One that was not made for vectors has the mean of those of its tokens.
-    Some(own.unwrap_or(Pooling::Mean))
+    Some(model.pooling().unwrap_or(Pooling::Mean))
 }
 
 /// Turns the library's refusal into the job's.

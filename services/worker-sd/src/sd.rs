@@ -12,21 +12,18 @@
 //!
 //! What a model takes is reserved in the ledger of the device (`queue::memory`) before it is loaded and before every run;
 //! whoever the ledger asks to leave is ended as soon as it does not work ([`room`]).
-//! What a run will need is estimated before it, and a run that would need too much saves memory ([`plan`]). When memory runs
-//! out all the same, the run is repeated at once, one step higher on the [`ladder`].
+//! What a run will need is estimated before it, and a run that would need too much saves memory ([`models::memory`]). When memory runs
+//! out all the same, the run is repeated at once, one step higher on the ladder.
 //! A load runs in a task of its own: a job that is cancelled meanwhile goes at once, and the next one finds the model.
 //! Any future here may be dropped half-way. A child that was left in the middle of a generation is recognised by the next
 //! call and replaced.
 
 mod coming;
-mod estimate;
-mod exhaustion;
 mod frames;
-mod ladder;
+mod held;
 mod meter;
 mod order;
 mod peak;
-mod plan;
 mod preview;
 mod residents;
 mod room;
@@ -40,20 +37,22 @@ use std::{
 };
 
 use contract::{engine::Embedding, spec::JobSpec};
+use models::memory::{Circumstances, Ladder, Lessons, Parts, Plan, Room, TooLarge, tiles};
 use process::{Backoff, Program};
 use queue::{
     Queue,
-    memory::{Device, Ledger},
+    memory::{Device, Holding, Ledger},
 };
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
-use worker::{Budget, Engine, EngineDescription, EngineError, Order, Picture, Run, builds::Depth};
+use worker::{
+    Budget, Engine, EngineDescription, EngineError, Order, Picture, Run,
+    builds::Depth,
+    exhaustion::{Kills, is_out_of_memory},
+};
 
 use self::{
     coming::{Coming, Setback},
-    estimate::Parts,
-    exhaustion::{Kills, is_out_of_memory},
-    ladder::Ladder,
-    plan::{Circumstances, Lessons, Plan},
     residents::{Resident, Residents, Source},
     session::{Load, Session, Trouble},
 };
@@ -95,9 +94,12 @@ pub struct SdEngine {
     /// The child that makes pictures now, or did when a run was left half-way.
     working: Option<Resident>,
     coming: Option<Coming>,
+    /// All memory, for a model that ran out of it and whose child did not live through that.
+    cleared: Option<Holding>,
     /// How long models took to load.
     loads: HashMap<String, Duration>,
     backoff: Backoff,
+    _measuring: AbortOnDropHandle<()>,
 }
 
 impl Settings {
@@ -137,9 +139,10 @@ impl SdEngine {
         let description = session.describe();
         session.end().await;
         let name = worker::device_name(&settings.device, &description.device);
+        // The driver counts all cards, and not only those that the child may see.
+        let device_of_machine = name.split_once(':').map_or(name.clone(), |(_host, device)| device.to_owned());
         let budget = match settings.memory_mib {
-            // The driver counts all cards, and not only those that the child may see.
-            0 => Budget::find(name.split_once(':').map_or(name.as_str(), |(_host, device)| device)).await,
+            0 => Budget::find(&device_of_machine).await,
             mib => Budget::set(mib),
         };
         let device = Device { name, total_mib: budget.whole_mib, comfortable_mib: budget.comfortable_mib };
@@ -148,8 +151,23 @@ impl SdEngine {
         let backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, QUIET);
         let (ladder, lessons) = (Ladder::of_device(&description.device), Lessons::default());
         let (residents, loads) = (Residents::default(), HashMap::new());
-        let (working, coming) = (None, None);
-        Ok(Self { settings, description, budget, ladder, lessons, ledger, residents, working, coming, loads, backoff })
+        let _measuring = worker::keep_measuring(&ledger, &device_of_machine);
+        let (working, coming, cleared) = (None, None, None);
+        Ok(Self {
+            settings,
+            description,
+            budget,
+            ladder,
+            lessons,
+            ledger,
+            residents,
+            working,
+            coming,
+            cleared,
+            loads,
+            backoff,
+            _measuring,
+        })
     }
 
     /// Returns the process of the child that was used last, for people and tests.
@@ -184,8 +202,11 @@ impl SdEngine {
     /// Returns how to do an order with a model.
     fn plan(&mut self, key: &str, source: &Source, order: &Order, run: &Run) -> Result<Plan, EngineError> {
         self.lessons.recall(key, &self.description.device, &run.history);
-        let around = Circumstances { budget: self.budget, ladder: self.ladder, parts: source.parts };
-        self.lessons.plan(key, order, around)
+        let Budget { comfortable_mib, whole_mib } = self.budget;
+        let room = Room { comfortable_mib, total_mib: whole_mib };
+        let around = Circumstances { room, ladder: self.ladder, parts: source.parts };
+        let planned = self.lessons.plan(key, &order.spec, (order.width, order.height), around);
+        planned.map_err(|large| refuse_large(key, large, room))
     }
 
     /// Brings the model into memory, and climbs the ladder for as long as there is too little.
@@ -207,7 +228,7 @@ impl SdEngine {
             match self.ensure(key, &plan, &source, run).await {
                 Ok(()) => return Ok(plan),
                 Err(Setback::Failed(error)) => return Err(error),
-                Err(Setback::OutOfMemory(message)) => self.give_way(key, &plan, &message).await?,
+                Err(Setback::OutOfMemory(message)) => self.give_way(key, &plan, &message, run).await?,
             }
         }
     }
@@ -222,14 +243,14 @@ impl SdEngine {
         let kills = Kills::now();
         // Taken out for so long, so that the others can leave meanwhile.
         let resident = self.working.insert(resident);
-        let tiles = ladder::tiles(&plan.steps);
+        let tiles = tiles(&plan.steps);
         let outcome = tokio::select! {
             biased;
             outcome = resident.session.run(order, tiles, &self.settings.library, run) => outcome,
             never = self.residents.heed(self.ledger.watch_leaving()) => match never {},
             never = Resident::tell_remaining(&resident.holding, run.remaining()) => match never {},
         };
-        let is_as_planned = *resident.wanted == ladder::held(&resident.source.wanted, &plan.steps);
+        let is_as_planned = *resident.wanted == held::held(&resident.source.wanted, &plan.steps);
         let peak_mib = resident.weigh().filter(|_| is_as_planned);
         let trouble = match outcome {
             Ok(pictures) => {
@@ -275,11 +296,12 @@ impl SdEngine {
         }
     }
 
-    /// Changes something after memory ran out, so that the next try needs less or finds more: the others leave, then the run
-    /// climbs the ladder. An error at its top.
-    async fn give_way(&mut self, key: &str, plan: &Plan, message: &str) -> Result<(), EngineError> {
-        if self.residents.end_others(key).await {
-            warn!(model.id = key, "memory ran out with {key}; all other models leave: {message}");
+    /// Changes something after memory ran out, so that the next try needs less or finds more: all others leave, those of
+    /// other workers too; then the run climbs the ladder. An error at its top.
+    async fn give_way(&mut self, key: &str, plan: &Plan, message: &str, run: &Run) -> Result<(), EngineError> {
+        if !plan.is_alone && self.clear(key, plan, run).await? {
+            self.lessons.note_crowd(key, plan);
+            warn!(model.id = key, "memory ran out with {key}; all other models have left: {message}");
             return Ok(());
         }
         if self.lessons.climb(key, plan) {
@@ -333,13 +355,13 @@ impl Engine for SdEngine {
             match outcome {
                 Ok(pictures) => return Ok(pictures),
                 Err(Setback::Failed(error)) => return Err(error),
-                Err(Setback::OutOfMemory(message)) => self.give_way(key, &plan, &message).await?,
+                Err(Setback::OutOfMemory(message)) => self.give_way(key, &plan, &message, run).await?,
             }
         }
     }
 
     async fn unload(&mut self) {
-        self.coming = None;
+        (self.coming, self.cleared) = (None, None);
         self.put_back();
         self.residents.end_all().await;
     }
@@ -358,6 +380,23 @@ fn find_model(library: &models::Library, id: &str) -> Result<Load, models::Error
 /// Returns the checked file of an upscaler. Reads from the disk.
 fn find_upscaler(library: &models::Library, id: &str) -> Result<Load, models::Error> {
     Ok(Load::Upscaler { path: library.resolve_upscaler(id)?.path })
+}
+
+/// Refuses what does not fit, with the numbers.
+fn refuse_large(key: &str, large: TooLarge, room: Room) -> EngineError {
+    EngineError::Rejected {
+        message: format!(
+            "a picture of {} by {key} needs about {} MiB, whatever is done to save memory, and there are {} MiB",
+            large.work.size(),
+            large.needed_mib,
+            room.total_mib
+        ),
+        remedy: Some(
+            "ask for a smaller picture, take a smaller or quantised model, or give the worker more memory \
+             (ATELIER_MEMORY_MIB)"
+                .to_owned(),
+        ),
+    }
 }
 
 /// Turns the library's refusal into the job's.

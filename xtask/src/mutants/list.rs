@@ -185,7 +185,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "memory.lua",
-        "closed_until = now + lease_ms, places",
+        "closed_until = now + math.ceil(CLOSED_FOR * lease_ms), places",
         "closed_until = now, places",
         "a new ledger grants what others hold",
     ),
@@ -242,14 +242,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
     mutant("memory.lua", "if not holding.pinned then", "if true then", "the pinned are asked to leave"),
     mutant(
         "memory.lua",
-        "if holding.evict then\n        other.rank = 0\n      elseif",
-        "if",
+        "elseif holding.evict then\n        other.rank = 0\n",
+        "",
         "who was asked already does not count first",
     ),
     mutant(
         "memory.lua",
-        "elseif holding.state ~= 'idle' and not other.asks then",
-        "elseif false then",
+        "if holding.state ~= 'idle' and not other.asks then\n        other.rank = 3\n      elseif holding.evict then\n        other.rank = 0\n",
+        "if holding.evict then\n        other.rank = 0\n      elseif holding.state ~= 'idle' and not other.asks then\n        other.rank = 3\n",
+        "who was asked while it works is waited for, though an idle one could leave",
+    ),
+    mutant(
+        "memory.lua",
+        "if holding.state ~= 'idle' and not other.asks then",
+        "if false then",
         "the busy leave as soon as the idle",
     ),
     mutant(

@@ -13,7 +13,7 @@ use self::{
     find::{Found, Models},
 };
 use super::{Error, broken, check_id, files, files::Problem, memory::Memory, nearest};
-use crate::header::{Eye, Header, Language};
+use crate::header::{Eye, Header, Language, Pooling};
 
 pub use cache::CacheType;
 pub use preset::Preset;
@@ -61,6 +61,20 @@ pub struct ListedLlm {
     pub size_bytes: u64,
     /// The model, or why it cannot be used and what to do about it.
     pub model: Result<LlmModel, String>,
+}
+
+impl LlmModel {
+    /// Returns how it makes one vector out of many tokens, where its preset or its file says so.
+    #[must_use]
+    pub fn pooling(&self) -> Option<Pooling> {
+        self.preset.pooling.or(self.metadata.pooling).filter(|pooling| *pooling != Pooling::None)
+    }
+
+    /// Returns whether it is loaded to make vectors also by whoever wants it to write.
+    #[must_use]
+    pub fn makes_vectors(&self) -> bool {
+        self.preset.embeddings || self.pooling().is_some()
+    }
 }
 
 /// The folder of language models.

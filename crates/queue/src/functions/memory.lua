@@ -4,7 +4,8 @@
 --   heard                 when anybody spoke last
 --   closed_until          nothing is granted before: the ledger is new, and others may hold what it does not know
 --   places                how many requests have stood in the line by now
---   workers, by name:     lapses (when it counts as dead), lease_ms, and by model
+--   workers, by name:     lapses (when it counts as dead), lease_ms, measured (what the device is and how much of it is
+--                         used, by whomever; for people), and by model
 --     holdings            mib, state (loading, busy, idle), load_ms, loaded (since when), changed (since when in this
 --                         state), ends (when it will be done, by its own estimate), pinned, evict (it is asked to leave), ask (the request that it was granted for)
 --     requests            mib, load_ms, ask, place, since
@@ -17,6 +18,10 @@ local HALF_AS_LIKELY_MS = 600 * 1000
 -- What was loaded stays for this time at least, and for this many times its load.
 local LEAST_RESIDENCY_MS = 5000
 local LEAST_RESIDENCY_LOADS = 2
+-- How much of a lease a new ledger waits for those who hold memory to say so: two of the five signs of life that a worker
+-- gives in a lease. In that time a sign may be missed, or a call that hangs is given up (after a third of the lease) and
+-- made again. Who says nothing for longer, and lives all the same, finds that others must leave.
+local CLOSED_FOR = 2 / 5
 -- How many of those who hold memory are named to one who waits.
 local BLOCKERS_NAMED = 8
 
@@ -55,7 +60,9 @@ end
 -- Writes down what a worker says: all that it holds and all that it asks for. What it does not name is gone.
 local function note(ledger, now, name, lease_ms, told)
   local before = ledger.workers[name] or {holdings = {}, requests = {}}
-  local after = {lapses = now + lease_ms, lease_ms = lease_ms, holdings = {}, requests = {}}
+  local after = {
+    lapses = now + lease_ms, lease_ms = lease_ms, measured = told.measured, holdings = {}, requests = {},
+  }
   for _, holding in ipairs(told.holdings) do
     local known = before.holdings[holding.model]
     after.holdings[holding.model] = {
@@ -134,8 +141,9 @@ local function may_leave_at(holding)
 end
 
 -- Chooses who leaves so that `excess_mib` become free, and asks those of them to leave whose time has come. First count
--- those who were asked already, then the idle, the idle that were loaded just now, and the busy; among these the least
--- valuable. Whoever waits for more works on nothing and counts as idle. Nobody else is asked any longer.
+-- the idle that were asked already and may be on their way, or two would leave for one; then the other idle, those that
+-- were loaded just now, and the busy; among these the least valuable. Whoever waits for more works on nothing and counts
+-- as idle. Nobody else is asked any longer.
 -- The models of the worker that waits have no time to wait for: it has chosen itself what to do next.
 local function ask_to_leave(holdings, excess_mib, now, waiting_worker)
   local candidates = {}
@@ -143,10 +151,10 @@ local function ask_to_leave(holdings, excess_mib, now, waiting_worker)
     local holding = other.holding
     if not holding.pinned then
       other.is_due = other.worker == waiting_worker or now >= may_leave_at(holding)
-      if holding.evict then
-        other.rank = 0
-      elseif holding.state ~= 'idle' and not other.asks then
+      if holding.state ~= 'idle' and not other.asks then
         other.rank = 3
+      elseif holding.evict then
+        other.rank = 0
       else
         other.rank = other.is_due and 1 or 2
       end
@@ -251,12 +259,13 @@ end
 -- A worker says everything each time, so nothing has to be repeated or undone when a call or an answer is lost.
 -- KEYS: ledger, ledgers
 -- ARGV: device, worker, lease in ms, beginning of the names of the channels, JSON {total, comfortable,
---       holdings: [{model, mib, state, load_ms, age_ms, state_ms, [ends_ms], pinned, ask}], requests: [{model, mib, load_ms, pinned, ask}]}
+--       [measured], holdings: [{model, mib, state, load_ms, age_ms, state_ms, [ends_ms], pinned, ask}], requests: [{model, mib, load_ms, pinned, ask}]}
 -- Returns granted asks, models that must leave, reasons of those that wait as JSON.
 local function memory_sync(keys, args)
   local device, name, lease_ms, told = args[1], args[2], tonumber(args[3]), cjson.decode(args[5])
   local now = memory_now()
-  local ledger = load_ledger(keys[1]) or {heard = now, closed_until = now + lease_ms, places = 0, workers = {}}
+  local fresh = {heard = now, closed_until = now + math.ceil(CLOSED_FOR * lease_ms), places = 0, workers = {}}
+  local ledger = load_ledger(keys[1]) or fresh
   ledger.total, ledger.comfortable = told.total, told.comfortable
   forgive(ledger, now, lease_ms)
   lapse(ledger, now)

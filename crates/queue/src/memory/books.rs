@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use contract::memory::MeasuredMemory;
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
 
@@ -29,6 +30,7 @@ struct Pages {
     held: BTreeMap<String, Held>,
     asked: BTreeMap<String, Asked>,
     asks: u64,
+    measured: Option<MeasuredMemory>,
 }
 
 /// A model that is held.
@@ -55,6 +57,8 @@ struct Asked {
     mib: u64,
     load: Duration,
     is_pinned: bool,
+    /// Whether it waits, or has waited, for somebody who held memory.
+    after_others: bool,
     answer: watch::Sender<Answer>,
 }
 
@@ -63,7 +67,7 @@ struct Asked {
 pub(super) enum Answer {
     Unheard,
     Waiting(Box<Waiting>),
-    Granted,
+    Granted { after_others: bool },
 }
 
 /// A request on its way.
@@ -88,6 +92,8 @@ pub(super) struct Told {
     pub(super) comfortable: u64,
     holdings: Vec<ToldHolding>,
     requests: Vec<ToldRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured: Option<MeasuredMemory>,
 }
 
 #[derive(Debug, Serialize)]
@@ -131,7 +137,8 @@ impl Books {
             held.turn(HoldingState::Idle);
         }
         let (answer, answers) = watch::channel(Answer::Unheard);
-        let asked = Asked { ask, mib: want.mib, load: want.load, is_pinned: want.is_pinned, answer };
+        let (mib, load, is_pinned, after_others) = (want.mib, want.load, want.is_pinned, false);
+        let asked = Asked { ask, mib, load, is_pinned, after_others, answer };
         pages.asked.insert(want.model.clone(), asked);
         drop(pages);
         self.changed.notify_one();
@@ -145,7 +152,13 @@ impl Books {
         let pages = self.lock();
         let holdings = pages.held.iter().map(|(model, held)| held.told(model)).collect();
         let requests = pages.asked.iter().map(|(model, asked)| asked.told(model)).collect();
-        Told { total: total_mib, comfortable: comfortable_mib, holdings, requests }
+        let measured = pages.measured.clone();
+        Told { total: total_mib, comfortable: comfortable_mib, holdings, requests, measured }
+    }
+
+    /// Notes what is used of the device. Nobody has to hear that at once.
+    pub(super) fn note_measured(&self, measured: Option<MeasuredMemory>) {
+        self.lock().measured = measured;
     }
 
     /// Takes what was granted. What nobody asks for any more is told to the ledger as not held, and so is free again.
@@ -173,13 +186,14 @@ impl Books {
         }
         (held.mib, held.ask, held.is_pinned) = (asked.mib, ask, asked.is_pinned);
         // Whoever asked may be gone; then its claim gives this back.
-        asked.answer.send_replace(Answer::Granted);
+        asked.answer.send_replace(Answer::Granted { after_others: asked.after_others });
     }
 
     /// Takes the reason why a request waits.
     pub(super) fn hear_waiting(&self, reason: Waiting) {
-        let pages = self.lock();
-        if let Some(asked) = pages.asked.values().find(|asked| asked.ask == reason.ask) {
+        let mut pages = self.lock();
+        if let Some(asked) = pages.asked.values_mut().find(|asked| asked.ask == reason.ask) {
+            asked.after_others |= !reason.blockers.is_empty();
             asked.answer.send_replace(Answer::Waiting(Box::new(reason)));
         }
     }
@@ -301,9 +315,9 @@ impl Asked {
 
 impl Claim {
     /// Returns what was granted.
-    pub(super) fn take(&mut self) -> Holding {
+    pub(super) fn take(&mut self, had_to_wait: bool) -> Holding {
         self.is_taken = true;
-        Holding { books: Arc::clone(&self.books), model: self.model.clone(), ask: self.ask }
+        Holding { books: Arc::clone(&self.books), model: self.model.clone(), ask: self.ask, had_to_wait }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::memory::{DeviceMemory, HoldingState, MemoryHolding, MemoryRequest};
+use contract::memory::{DeviceMemory, HoldingState, MeasuredMemory, MemoryHolding, MemoryRequest};
 use serde::Deserialize;
 
 use crate::{
@@ -22,6 +22,8 @@ struct Kept {
 struct KeptWorker {
     holdings: BTreeMap<String, KeptHolding>,
     requests: BTreeMap<String, KeptRequest>,
+    #[serde(default)]
+    measured: Option<MeasuredMemory>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,8 +72,11 @@ impl Queue {
 impl Kept {
     fn shown(self, device: String, now_ms: i64) -> DeviceMemory {
         let seconds_since = |then_ms: i64| u64::try_from((now_ms - then_ms) / 1000).unwrap_or(0);
-        let (mut holdings, mut waiting) = (Vec::new(), Vec::new());
+        let (mut holdings, mut waiting, mut measured, mut workers) = (Vec::new(), Vec::new(), None, Vec::new());
         for (worker, kept) in self.workers {
+            // All of them measure the same thing.
+            measured = measured.or(kept.measured);
+            workers.push(worker.clone());
             holdings.extend(kept.holdings.into_iter().map(|(model, holding)| MemoryHolding {
                 model,
                 worker: worker.clone(),
@@ -89,12 +94,17 @@ impl Kept {
         }
         holdings.sort_by_key(|holding| std::cmp::Reverse(holding.mib));
         waiting.sort_by_key(|(place, _)| *place);
+        let held_mib = holdings.iter().map(|holding| holding.mib).sum();
+        let others_mib = measured.as_ref().map(|found| found.used_mib.saturating_sub(held_mib));
         DeviceMemory {
             device,
             total_mib: self.total,
             comfortable_mib: self.comfortable,
             holdings,
             waiting: waiting.into_iter().map(|(_, request)| request).collect(),
+            measured,
+            others_mib,
+            workers,
         }
     }
 }

@@ -5,6 +5,7 @@ mod scene;
 
 mod affinity;
 mod cancel;
+mod cards;
 mod drain;
 mod life;
 mod lost;

@@ -1,23 +1,28 @@
 //! What jobs cost: learnt from every result, and handed to workers that have not run the model yet.
 
+use std::collections::HashMap;
+
 use contract::{
     cost::{Cost, Pace},
     result::MemoryStep,
 };
 
 use super::{
-    Error,
+    Db, Error,
     connection::{Writing, values},
     row::count,
 };
 
 /// A job takes so many rows with it: enough for the usual sizes, and little beside a prompt.
 const TAKEN_ALONG: u32 = 8;
+/// A list of models looks at so many costs of all of them, the newest first.
+const LOOKED_AT: u32 = 2000;
 /// Between the names of steps.
 const AND: &str = "+";
 
 #[derive(sqlx::FromRow)]
 struct CostRow {
+    model: String,
     device: String,
     steps: String,
     pictures: i64,
@@ -75,11 +80,26 @@ pub(super) async fn learn(tx: &mut Writing, model: &str, cost: &Cost, now: i64) 
 
 /// Returns what jobs of a model cost, the newest first.
 pub(super) async fn list(tx: &mut Writing, model: &str) -> Result<Vec<Cost>, Error> {
-    let sql = "SELECT device, steps, pictures, pixels, peak_mib, loading_us, encoding_us, step_us_per_megapixel, \
+    let sql = "SELECT model, device, steps, pictures, pixels, peak_mib, loading_us, encoding_us, step_us_per_megapixel, \
                   decoding_us_per_megapixel, storing_us_per_picture \
                FROM costs WHERE model = $1 ORDER BY updated_at DESC, device, steps, size_class, pictures LIMIT $2";
     let rows: Vec<CostRow> = tx.fetch_all(sql, values![model, TAKEN_ALONG]).await?;
     Ok(rows.into_iter().map(Cost::from).collect())
+}
+
+impl Db {
+    /// Returns what jobs cost on such a device, the newest first, by model.
+    pub async fn list_costs(&self, device: &str) -> Result<HashMap<String, Vec<Cost>>, Error> {
+        let sql = "SELECT model, device, steps, pictures, pixels, peak_mib, loading_us, encoding_us, \
+                      step_us_per_megapixel, decoding_us_per_megapixel, storing_us_per_picture \
+                   FROM costs WHERE device = $1 ORDER BY updated_at DESC, model, steps, size_class, pictures LIMIT $2";
+        let rows: Vec<CostRow> = self.fetch_all("list what jobs cost", sql, values![device, LOOKED_AT]).await?;
+        let mut costs: HashMap<String, Vec<Cost>> = HashMap::new();
+        for row in rows {
+            costs.entry(row.model.clone()).or_default().push(Cost::from(row));
+        }
+        Ok(costs)
+    }
 }
 
 impl From<CostRow> for Cost {

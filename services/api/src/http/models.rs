@@ -6,16 +6,28 @@ use axum::{Json, extract::State};
 use contract::{
     model::{AddOn, Model},
     page::Page,
+    spec::WorkerKind,
 };
 
 use super::{Api, jobs::whole, problem::Error};
-use crate::models;
+use crate::{fit::Place, models};
 
-/// Lists the models, by id. Those that cannot be used say why.
+/// Lists the models, by id: whether each fits into memory, or why it cannot be used.
 #[utoipa::path(get, path = "/api/models", tag = "models",
     responses((status = 200, description = "All of them.", body = Page<Model>)))]
 pub(crate) async fn list_models(State(api): State<Arc<Api>>) -> Result<Json<Page<Model>>, Error> {
-    answer(api.models.list().await)
+    answer(list(&api).await)
+}
+
+/// Returns the models, with what is known of their memory.
+async fn list(api: &Api) -> Result<Vec<Model>, models::Error> {
+    let mut listed = api.models.list().await?;
+    if let Some(place) = Place::find(&api.queue, WorkerKind::Sd).await {
+        // Without the record all of it is estimated.
+        let costs = api.db.list_costs(&place.found).await.unwrap_or_default();
+        api.models.fit(&mut listed, place, costs).await?;
+    }
+    Ok(listed)
 }
 
 /// Lists the LoRAs, by id. Those that cannot be used say why.

@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use contract::{
+    memory::DeviceMemory,
     system::{Check, QueueDepth, System, Verdict},
     worker::WorkerState,
 };
@@ -40,6 +41,7 @@ pub(crate) async fn load_system(State(api): State<Arc<Api>>) -> Result<Json<Syst
             .await
             .map_err(Error::internal)?;
     checks.extend(disk_free_mib.map(look_at_disk));
+    checks.extend(memory.iter().filter_map(look_at_memory));
     let is_ready = checks.iter().all(|check| check.verdict != Verdict::Bad);
     // A database that does not answer is reported above; the page itself still appears.
     let queues = timeout(PATIENCE, api.db.queue_depths(api.clock.now())).await;
@@ -127,6 +129,22 @@ fn look_at_queues(queues: &[QueueDepth]) -> Option<Check> {
     (!paused.is_empty()).then(|| warning("queue", finding, remedy))
 }
 
+/// Says what is measured of a device: how much of it is used, and by others than our models.
+fn look_at_memory(device: &DeviceMemory) -> Option<Check> {
+    let measured = device.measured.as_ref()?;
+    let others_mib = device.others_mib.unwrap_or_default();
+    let finding = format!(
+        "{} ({}): {} of {} MiB are used, {others_mib} by other programs.",
+        device.device, measured.name, measured.used_mib, measured.total_mib
+    );
+    // What models leave alone is meant for others.
+    if others_mib > measured.total_mib.saturating_sub(device.comfortable_mib) {
+        let remedy = "End the other programs, or set ATELIER_MEMORY_MIB to what they leave.";
+        return Some(warning("memory", finding, remedy));
+    }
+    Some(good("memory", finding))
+}
+
 fn look_at_disk(free_mib: u64) -> Check {
     let finding = format!("{free_mib} MiB are free where files are stored.");
     if free_mib < LITTLE_DISK_MIB {
@@ -155,4 +173,29 @@ fn warning(name: &str, finding: impl Into<String>, remedy: impl Into<String>) ->
 
 fn bad(name: &str, finding: impl Into<String>, remedy: impl Into<String>) -> Check {
     Check { name: name.to_owned(), verdict: Verdict::Bad, finding: finding.into(), remedy: Some(remedy.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::memory::MeasuredMemory;
+
+    use super::*;
+
+    #[test]
+    fn other_programs_that_take_what_models_may_use_are_named() {
+        let device = |others_mib| DeviceMemory {
+            device: "host:cuda:0".to_owned(),
+            total_mib: 1000,
+            comfortable_mib: 750,
+            holdings: Vec::new(),
+            waiting: Vec::new(),
+            measured: Some(MeasuredMemory { name: "Card".to_owned(), total_mib: 1000, used_mib: others_mib }),
+            others_mib: Some(others_mib),
+            workers: Vec::new(),
+        };
+        let verdict = |others_mib| look_at_memory(&device(others_mib)).map(|check| check.verdict);
+        assert_eq!(verdict(250), Some(Verdict::Good));
+        assert_eq!(verdict(251), Some(Verdict::Warning));
+        assert!(look_at_memory(&DeviceMemory { measured: None, ..device(251) }).is_none());
+    }
 }

@@ -83,6 +83,7 @@ impl Keeper {
             deaths: 0,
             died_at: None,
             load: Duration::ZERO,
+            needs_all: false,
         };
         Self { asks, view, life: tokio::spawn(life.live()) }
     }
@@ -124,6 +125,8 @@ struct Life {
     died_at: Option<Instant>,
     /// How long it took to load.
     load: Duration,
+    /// Memory ran out with it, so all others leave before it comes again.
+    needs_all: bool,
 }
 
 impl Life {

@@ -1,9 +1,10 @@
 //! The memory that models may use: what the ledger of the device grants.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use contract::job::{Failure, FailureCode};
 use queue::memory::{Holding, Ledger, Want};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::trouble::refusal;
 
@@ -13,13 +14,16 @@ pub struct Memory {
     ledger: Ledger,
     /// What models may hold together on the device.
     comfortable_mib: u64,
+    _measuring: Arc<AbortOnDropHandle<()>>,
 }
 
 impl Memory {
-    /// Uses the ledger of a device on which models may hold so much together.
+    /// Uses the ledger of a device on which models may hold so much together, and tells it what is measured there. Must be
+    /// called within a runtime.
     #[must_use]
-    pub fn new(ledger: Ledger, comfortable_mib: u64) -> Self {
-        Self { ledger, comfortable_mib }
+    pub fn new(ledger: Ledger, comfortable_mib: u64, device: &str) -> Self {
+        let measuring = Arc::new(worker::keep_measuring(&ledger, device));
+        Self { ledger, comfortable_mib, _measuring: measuring }
     }
 
     /// Returns what models may hold together.

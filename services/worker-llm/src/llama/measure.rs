@@ -1,11 +1,8 @@
 //! Measures what a llama-server holds: of the machine's memory the kernel counts it, of a card's the driver.
 
-use std::{fs, time::Duration};
+use std::fs;
 
-use tokio::{process::Command, time::timeout};
-
-/// A driver that does not answer within this time is not waited for.
-const DRIVER_LIMIT: Duration = Duration::from_secs(10);
+use tokio::task::spawn_blocking;
 
 /// Returns how many MiB of its device a process holds, where that can be told.
 pub(crate) async fn held_mib(process_id: u32, device: &str) -> Option<u64> {
@@ -27,15 +24,10 @@ fn of_machine(status: &str) -> Option<u64> {
     Some(kib / 1024)
 }
 
-/// Asks the driver once. In a container it may name processes by other numbers; then nothing is measured.
+/// Asks the driver once.
 async fn of_card(process_id: u32) -> Option<u64> {
-    let mut command = Command::new("nvidia-smi");
-    command.args(["--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"]).kill_on_drop(true);
-    let output = timeout(DRIVER_LIMIT, command.output()).await.ok()?.ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let lines = text.lines().filter_map(|line| line.split_once(','));
-    let of_it = lines.filter(|(number, _)| number.trim().parse() == Ok(process_id));
-    of_it.filter_map(|(_, mib)| mib.trim().parse::<u64>().ok()).reduce(|sum, mib| sum + mib)
+    // It may take its time.
+    spawn_blocking(move || worker::card::driver()?.held_mib(process_id)).await.ok().flatten()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 use tokio::{io::copy, time::sleep};
 use tracing::warn;
+use worker::exhaustion::{Kills, is_out_of_memory};
 
 use super::{Launch, Settings, epitaph};
 use crate::{endpoint::Endpoint, trouble::Trouble};
@@ -31,6 +32,8 @@ pub(crate) struct Server {
     pub(crate) properties: Properties,
     /// How long it took to load.
     pub(crate) load: Duration,
+    /// How often memory had run out on this machine when it was ready.
+    kills: Kills,
     /// Where its socket is.
     _folder: TempDir,
 }
@@ -66,6 +69,8 @@ pub(crate) struct Modalities {
 pub(crate) enum Stillborn {
     /// The model can never be loaded like this.
     Refused(String),
+    /// There was too little memory for it.
+    OutOfMemory(String),
     /// It died, or could not even be started.
     Died(String),
 }
@@ -73,7 +78,7 @@ pub(crate) enum Stillborn {
 impl Server {
     /// Starts a llama-server and waits until its model is in memory. Dropping the future ends it.
     pub(crate) async fn start(launch: &Launch, settings: &Settings) -> Result<Self, Stillborn> {
-        let began = Instant::now();
+        let (began, kills) = (Instant::now(), Kills::now());
         let failed = |what: &str, error: anyhow::Error| Stillborn::Died(format!("could not {what}: {error:#}"));
         // For this user alone, and with a short path: the kernel allows 107 bytes for that of a socket.
         let folder = tempfile::Builder::new().prefix("atelier-llm-").tempdir();
@@ -93,14 +98,15 @@ impl Server {
         }
         let properties = tokio::select! {
             properties = ready(&endpoint) => properties,
-            exit = child.exited() => return Err(stillborn(exit, &child)),
+            exit = child.exited() => return Err(stillborn(exit, &child, kills)),
             () = sleep(LOAD_LIMIT) => {
                 let minutes = LOAD_LIMIT.as_secs() / 60;
                 return Err(Stillborn::Died(format!("llama-server was not ready within {minutes} minutes")));
             }
         };
         child.set_ready();
-        let server = Self { child, endpoint, properties, load: began.elapsed(), _folder: folder };
+        let kills = Kills::now();
+        let server = Self { child, endpoint, properties, load: began.elapsed(), kills, _folder: folder };
         server.verify(launch)?;
         Ok(server)
     }
@@ -118,6 +124,11 @@ impl Server {
     /// Waits until it is gone by itself, and returns why.
     pub(crate) async fn died(&self) -> String {
         epitaph::sentence(self.child.exited().await, self.child.log())
+    }
+
+    /// Returns whether it is gone because memory ran out, by why it is gone.
+    pub(crate) fn ran_out_of_memory(&self, reason: &str) -> bool {
+        is_out_of_memory(reason, self.kills, Kills::now())
     }
 
     /// Kills it at once.
@@ -163,8 +174,11 @@ async fn ready(endpoint: &Endpoint) -> Properties {
     }
 }
 
-fn stillborn(exit: Exit, child: &Child) -> Stillborn {
+fn stillborn(exit: Exit, child: &Child, kills: Kills) -> Stillborn {
     let sentence = epitaph::sentence(exit, child.log());
+    if is_out_of_memory(&sentence, kills, Kills::now()) {
+        return Stillborn::OutOfMemory(sentence);
+    }
     // It ends with 1 where it cannot read a file or a flag; what kills it may be over at the next try.
     if exit.code == Some(1) { Stillborn::Refused(sentence) } else { Stillborn::Died(sentence) }
 }

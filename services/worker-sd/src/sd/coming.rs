@@ -8,11 +8,13 @@ use std::{
 use queue::memory::Holding;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
-use worker::EngineError;
+use worker::{
+    EngineError,
+    exhaustion::{Kills, is_out_of_memory},
+};
 
 use super::{
     Settings,
-    exhaustion::{Kills, is_out_of_memory},
     residents::Source,
     session::{Load, Session, Trouble},
 };

@@ -8,15 +8,13 @@ use std::{
     time::Duration,
 };
 
-use tokio::{process::Command, time::timeout};
+use tokio::{task::spawn_blocking, time::sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::peak;
 
 /// The driver is asked this often.
 const PAUSE: Duration = Duration::from_secs(1);
-/// A driver that does not answer within this time is not asked again.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// Measures one run of a child.
 #[derive(Debug)]
@@ -72,38 +70,23 @@ impl Meter {
     }
 }
 
-/// Asks the driver until it has no answer. In a container it may name processes by other numbers; then nothing is measured.
+/// Asks the driver again and again; not at all where there is none.
 async fn ask(process_id: u32, seen: Arc<Seen>) {
     loop {
-        let mut command = Command::new("nvidia-smi");
-        command.args(["--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"]).kill_on_drop(true);
-        let Ok(Ok(output)) = timeout(LIMIT, command.output()).await else { return };
-        if let Some(mib) = used_mib(&String::from_utf8_lossy(&output.stdout), process_id) {
+        // It may take its time.
+        let asking = spawn_blocking(move || worker::card::driver().map(|driver| driver.held_mib(process_id)));
+        let Ok(Some(held_mib)) = asking.await else { return };
+        if let Some(mib) = held_mib {
             seen.latest_mib.store(mib, Ordering::Relaxed);
             seen.peak_mib.fetch_max(mib, Ordering::Relaxed);
         }
-        tokio::time::sleep(PAUSE).await;
+        sleep(PAUSE).await;
     }
-}
-
-/// Returns what a process holds on all cards, by the lines of the driver.
-fn used_mib(text: &str, process_id: u32) -> Option<u64> {
-    let lines = text.lines().filter_map(|line| line.split_once(','));
-    let of_the_process = lines.filter(|(number, _)| number.trim().parse() == Ok(process_id));
-    of_the_process.filter_map(|(_, mib)| mib.trim().parse::<u64>().ok()).reduce(|sum, mib| sum + mib)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_process_holds_on_several_cards_is_added_up() {
-        let said = "4711, 512\n12, 7\n4711, 100\n4712, [N/A]\n";
-        assert_eq!(used_mib(said, 4711), Some(612));
-        assert_eq!(used_mib(said, 4712), None);
-        assert_eq!(used_mib("", 1), None);
-    }
 
     #[test]
     fn the_memory_of_the_machine_is_measured_from_the_beginning_of_a_run() {

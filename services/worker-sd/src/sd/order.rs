@@ -5,10 +5,10 @@ use contract::{
     engine::{Command, Generation, HiresPass, HiresUpscaler, LARGEST_PICTURE_BYTES, LoraFile, RawPicture, Tiling},
     spec::{Hires, JobSpec, Painting, lora_tags, sampling::Scheduler},
 };
-use models::Library;
+use models::{Library, memory::Tiles};
 use worker::{EngineError, Order};
 
-use super::{ladder::Tiles, refuse};
+use super::refuse;
 
 /// What the library takes by itself: the size leaves seams to nobody's eye and fits small cards.
 const TILING: Tiling = Tiling { tile_size: 0, overlap: 0.5 };

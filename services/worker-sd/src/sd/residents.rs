@@ -8,13 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use models::memory::Parts;
 use queue::memory::Holding;
 use tokio::sync::watch;
 use tracing::info;
 
 use super::{
     coming::Arrived,
-    estimate::Parts,
     meter::Meter,
     session::{Load, Session},
 };
@@ -169,16 +169,6 @@ impl Residents {
         while let Some(place) = self.0.iter().position(|resident| !resident.session.is_usable()) {
             self.0.remove(place).leave().await;
         }
-    }
-
-    /// Ends all children but that of one model. Returns whether there were any.
-    pub(super) async fn end_others(&mut self, key: &str) -> bool {
-        let others: Vec<_> = self.0.extract_if(.., |resident| resident.key != key).collect();
-        let were_any = !others.is_empty();
-        for other in others {
-            other.leave().await;
-        }
-        were_any
     }
 
     /// Ends all children.

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, convert::Infallible, future::pending, sync::Arc, time::Instant};
 
 use contract::event::Phase;
+use models::memory::Plan;
 use queue::memory::{Holding, Want};
 use tokio::{sync::watch, task::JoinError};
 use tracing::{info, warn};
@@ -11,8 +12,7 @@ use worker::{EngineError, Run};
 use super::{
     SdEngine,
     coming::{Arrived, Coming, Setback},
-    ladder,
-    plan::Plan,
+    held,
     residents::{Resident, Residents, Source},
     session::Load,
 };
@@ -21,8 +21,7 @@ impl SdEngine {
     /// Sees to it that the model is in memory, held as the plan demands, and that it may take what the run needs.
     pub(super) async fn ensure(&mut self, key: &str, plan: &Plan, source: &Source, run: &Run) -> Result<(), Setback> {
         // Who saves more than he must is not loaded anew for that.
-        let saves_too_little =
-            |resident: &mut Resident| ladder::held(&resident.wanted, &plan.steps) != *resident.wanted;
+        let saves_too_little = |resident: &mut Resident| held::held(&resident.wanted, &plan.steps) != *resident.wanted;
         if self.residents.find(key).is_some_and(saves_too_little) {
             self.residents.end(key).await;
         }
@@ -32,13 +31,17 @@ impl SdEngine {
         if let Some(other) = self.coming.take_if(|coming| coming.key != key) {
             info!(model.id = other.key, "the load of model {} is given up", other.key);
         }
-        let holding = self.reserve(key, plan.needed_mib, run).await.map_err(Setback::Failed)?;
+        let cleared = self.cleared.take().filter(|all| all.model() == key && all.mib() >= plan.needed_mib);
+        let holding = match cleared {
+            Some(all) => all,
+            None => self.reserve(key, plan.needed_mib, run).await.map_err(Setback::Failed)?,
+        };
         if let Some(resident) = self.residents.find(key) {
             resident.reserve(holding);
             return Ok(());
         }
         run.progress(Phase::Loading, 0, 0);
-        let wanted = Arc::new(ladder::held(&source.wanted, &plan.steps));
+        let wanted = Arc::new(held::held(&source.wanted, &plan.steps));
         let was_tried_before = self.has_arrived(key, &wanted);
         self.bring(key, source, &wanted, holding);
         match self.await_model(run).await {
@@ -51,6 +54,23 @@ impl SdEngine {
             }
             outcome => outcome,
         }
+    }
+
+    /// Asks for all that models may hold together, so that all others leave. Returns whether there were any.
+    pub(super) async fn clear(&mut self, key: &str, plan: &Plan, run: &Run) -> Result<bool, EngineError> {
+        let all_mib = self.budget.comfortable_mib.max(plan.needed_mib);
+        let holding = match self.reserve(key, all_mib, run).await {
+            Ok(holding) => holding,
+            Err(EngineError::Cancelled) => return Err(EngineError::Cancelled),
+            // Somebody is there who never leaves.
+            Err(_) => return Ok(false),
+        };
+        let were_any = holding.had_to_wait();
+        match self.residents.find(key) {
+            Some(resident) => resident.reserve(holding),
+            None => self.cleared = Some(holding),
+        }
+        Ok(were_any)
     }
 
     /// Waits until a model may hold so much. Whoever is asked to leave meanwhile leaves, be it this very model.
@@ -150,6 +170,7 @@ impl SdEngine {
     pub(super) async fn rest(&mut self) {
         self.put_back();
         self.bury().await;
+        self.cleared = None;
         self.residents.rest_all_but(None);
         let mut leaving = self.ledger.watch_leaving();
         loop {

@@ -7,7 +7,7 @@ use contract::{
     event::Phase,
     spec::JobSpec,
 };
-use models::Library;
+use models::{Library, memory::Tiles};
 use process::{Child, Program, State};
 use tokio::{
     io::AsyncWriteExt as _,
@@ -20,7 +20,6 @@ use worker::{EngineDescription, EngineError, Order, Picture, Run};
 
 use super::{
     frames::{self, Frame},
-    ladder::Tiles,
     order::{self, Ask, Files, Holding},
     preview::{self, Throttle},
 };

@@ -1,11 +1,13 @@
 //! Memory that runs out, really: the child runs under a limit of its address space.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
 
 use contract::result::{MeasureReason, MemoryStep};
+use queue::memory::{Device, Want};
+use rustix::process::{Resource, Rlimit, prlimit};
 use worker::{Engine as _, EngineError, engine::Notes};
 
-use crate::studio::{Attempt, Studio, order, program, start_program_within};
+use crate::studio::{Attempt, Studio, order, pid, program, start_program_within};
 
 /// More than everything here needs: the estimate sees no reason to save memory.
 const ROOMY_MIB: u64 = 100_000;
@@ -21,11 +23,16 @@ async fn studio_with_headroom(headroom_mib: u64) -> Studio {
     let peak_kib: u64 = peak.split_whitespace().next().unwrap().parse().unwrap();
     studio.engine.unload().await;
     let wrapper = studio.models.path().join("sd-engine-under-a-limit");
-    let limit_kib = peak_kib + headroom_mib * 1024;
-    fs::write(&wrapper, format!("#!/bin/sh\nulimit -v {limit_kib}\nexec '{}'\n", program().display())).unwrap();
+    let limit = format!("[ -e '{}' ] || ulimit -S -v {}", is_roomy(&studio).display(), peak_kib + headroom_mib * 1024);
+    fs::write(&wrapper, format!("#!/bin/sh\n{limit}\nexec '{}'\n", program().display())).unwrap();
     fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
     studio.engine = start_program_within(wrapper, studio.models.path(), ROOMY_MIB, &studio.queue).await;
     studio
+}
+
+/// Returns the file whose presence lifts the limit for children that are started from then on.
+fn is_roomy(studio: &Studio) -> PathBuf {
+    studio.models.path().join("roomy")
 }
 
 fn taken(notes: &Notes) -> Vec<(MemoryStep, MeasureReason)> {
@@ -43,6 +50,35 @@ async fn when_memory_runs_out_the_same_attempt_succeeds_in_tiles_and_says_so() {
     let notes = attempt.run.take_notes();
     assert_eq!(taken(&notes), [(MemoryStep::VaeTiling, MeasureReason::OutOfMemory)]);
     assert!(notes.measures[0].message.contains("memory ran out"), "{notes:?}");
+}
+
+#[tokio::test]
+async fn when_memory_runs_out_idle_models_of_other_workers_leave_before_anything_is_slowed_down() {
+    let mut studio = studio_with_headroom(BETWEEN_ONE_TILE_AND_TWO_MIB).await;
+    let wide = order(|spec| (spec.width, spec.height, spec.painting.steps) = (1024, 64, 1));
+    let attempt = Attempt::new();
+    studio.engine.load(&wide, &attempt.run).await.unwrap();
+    let child = studio.engine.process_id().unwrap();
+    // Another worker holds more than it says: room is there only once it has left.
+    let name = worker::device_name("", "cpu");
+    let device = Device { name, total_mib: ROOMY_MIB, comfortable_mib: ROOMY_MIB };
+    let other = studio.queue.open_ledger(&device, "other", Duration::from_millis(300)).unwrap();
+    let want = Want { model: "chat".to_owned(), mib: 100, load: Duration::ZERO, is_pinned: false };
+    let chat = other.reserve(&want, |_| {}).await.unwrap();
+    chat.idle(100);
+    let roomy = is_roomy(&studio);
+    let leaving = async {
+        assert!(other.must_leave().await.contains("chat"));
+        fs::write(roomy, "").unwrap();
+        // The child may have lived through it, or not.
+        let _ = prlimit(Some(pid(child)), Resource::As, Rlimit { current: None, maximum: None });
+        drop(chat);
+    };
+    let (pictures, ()) = tokio::join!(studio.engine.generate(&wide, &attempt.run), leaving);
+    assert_eq!(pictures.unwrap().len(), 1);
+    let notes = attempt.run.take_notes();
+    assert_eq!(taken(&notes), [(MemoryStep::Alone, MeasureReason::OutOfMemory)]);
+    assert!(notes.steps.is_empty(), "{notes:?}");
 }
 
 #[tokio::test]

@@ -19,6 +19,9 @@ const MOST_LAYERS: u64 = 4096;
 /// What the program itself takes: its code, its buffers for requests.
 const PROGRAM_BYTES: u64 = 64 << 20;
 
+/// How many tokens llama-server reads in one step.
+const STEP_TOKENS: u64 = 512;
+
 /// How a model is to be loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
@@ -34,6 +37,44 @@ pub struct Plan {
     pub step_tokens: u64,
 }
 
+/// How language models are loaded where their presets say nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usual {
+    /// How many requests at once.
+    pub slots: u32,
+    /// How many tokens each of them has; 0 for as many as the memory holds.
+    pub context: u32,
+}
+
+impl Plan {
+    /// Returns the plan of a model with so many tokens for each of so many requests.
+    #[must_use]
+    pub fn of(model: &LlmModel, context: u64, parallel: u64, makes_vectors: bool) -> Self {
+        Self {
+            context,
+            parallel,
+            cache_type_k: model.preset.cache_type_k.unwrap_or_default(),
+            cache_type_v: model.preset.cache_type_v.unwrap_or_default(),
+            // What is made into a vector is read at once.
+            step_tokens: if makes_vectors { context.max(STEP_TOKENS) } else { STEP_TOKENS },
+        }
+    }
+
+    /// Returns how a model is loaded on a device on which all models may hold so much together: as its preset says, and else
+    /// as usual, with no more tokens than the memory holds.
+    #[must_use]
+    pub fn within(model: &LlmModel, usual: Usual, makes_vectors: bool, comfortable_mib: u64) -> Self {
+        let parallel = u64::from(model.preset.parallel.unwrap_or(usual.slots));
+        let plan = |context| Self::of(model, context, parallel, makes_vectors);
+        if let Some(context) = model.preset.context {
+            return plan(u64::from(context));
+        }
+        let within = context_within(model, &plan(0), comfortable_mib.saturating_mul(1 << 20));
+        let wanted = if usual.context == 0 { u64::MAX } else { u64::from(usual.context) };
+        plan(within.min(wanted))
+    }
+}
+
 impl Default for Plan {
     fn default() -> Self {
         Self {
@@ -41,7 +82,7 @@ impl Default for Plan {
             parallel: 1,
             cache_type_k: CacheType::F16,
             cache_type_v: CacheType::F16,
-            step_tokens: 512,
+            step_tokens: STEP_TOKENS,
         }
     }
 }

@@ -122,6 +122,32 @@ async fn who_was_asked_to_leave_is_not_asked_any_more_when_nobody_waits() {
 }
 
 #[tokio::test]
+async fn who_was_asked_already_leaves_and_nobody_else_for_the_same() {
+    let mut desk = Desk::new().await;
+    let beside = |cheap| holding(&[("asked", idle(300, 10_000, 0)), ("cheap", cheap)]);
+    let busy = beside(Held { state: "busy", ..idle(300, 0, 0) });
+    desk.sync("holder", &busy).await;
+    desk.open().await;
+    desk.sync("asker", &asked(400)).await;
+    assert_eq!(desk.sync("holder", &busy).await.leaving, ["asked"]);
+    // The other one is done, and worth less. But the first may be on its way, and then both would be gone.
+    assert_eq!(desk.sync("holder", &beside(idle(300, 0, 0))).await.leaving, ["asked"]);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_busy_one_that_was_asked_once_an_idle_one_can_leave() {
+    let mut desk = Desk::new().await;
+    let busy = || Held { state: "busy", ..idle(400, 0, 0) };
+    let beside = |other| holding(&[("asked", busy()), ("other", other)]);
+    let both = beside(Held { mib: 350, load_ms: 10_000, ..busy() });
+    desk.sync("holder", &both).await;
+    desk.open().await;
+    desk.sync("asker", &asked(350)).await;
+    assert_eq!(desk.sync("holder", &both).await.leaving, ["asked"]);
+    assert_eq!(desk.sync("holder", &beside(idle(350, 10_000, 0))).await.leaving, ["other"]);
+}
+
+#[tokio::test]
 async fn what_can_never_fit_beside_what_is_pinned_is_told_so_and_holds_up_nobody() {
     let mut desk = Desk::new().await;
     let held = holding(&[("pinned", Held { is_pinned: true, ..idle(300, 10, 0) })]);

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use contract::memory::HoldingState;
@@ -11,6 +11,7 @@ use queue::{
     check::worker_acl_rules,
     memory::{Device, Holding, Ledger, Want},
 };
+use tokio::sync::mpsc;
 
 use super::desk;
 use crate::ground::{Ground, LIMIT, PREFIX, within};
@@ -170,13 +171,24 @@ async fn when_all_data_are_lost_the_ledger_is_told_anew_before_anything_is_grant
     redis::cmd("FLUSHALL").exec_async(&mut ground.raw().await).await.unwrap();
     ground.prepare().await;
     let wanted = want("n", 500);
-    let mut waits = Box::pin(two.reserve(&wanted, |_| {}));
-    // Longer than the ledger stays closed.
-    let early = tokio::time::timeout(LEASE * 2, &mut waits).await;
-    assert!(early.is_err(), "granted beside what was held all the time");
+    let (reasons, mut heard) = mpsc::unbounded_channel();
+    let mut waits = Box::pin(two.reserve(&wanted, |reason| drop(reasons.send(reason.clone()))));
+    let is_open = async { while heard.recv().await.expect("it waits").closed_ms > 0 {} };
+    tokio::select! {
+        biased;
+        early = &mut waits => panic!("granted beside what was held all the time: {early:?}"),
+        () = within(is_open) => {}
+    }
     until_held(&ground.queue, &[("m", 500, HoldingState::Busy)]).await;
     drop(busy);
     within(waits).await.unwrap();
+}
+
+/// Returns when the worker counts as dead if it says nothing more, without awaiting anything.
+fn lapses(ground: &Ground) -> i64 {
+    let script = "return cjson.decode(redis.call('GET', KEYS[1])).workers.w1.lapses";
+    let answer = ground.valkey.ask(&format!("EVAL \"{script}\" 1 {{{PREFIX}}}:memory:host:cpu")).unwrap();
+    answer.trim_start_matches(':').parse().expect("a number")
 }
 
 #[tokio::test]
@@ -185,8 +197,12 @@ async fn a_worker_whose_work_blocks_everything_keeps_its_memory() {
     let ledger = open_as(&ground.queue, "w1");
     let holding = reserve(&ledger, "m", 700).await;
     holding.busy();
-    // Engines do this: the runtime of the test does not run meanwhile.
-    std::thread::sleep(LEASE * 2);
+    // Engines do this: nothing here awaits, so the runtime of the test does not run meanwhile.
+    let begun = Instant::now();
+    let first = lapses(&ground);
+    while lapses(&ground) < first + LEASE.as_millis() as i64 {
+        assert!(begun.elapsed() < LIMIT, "nobody speaks for the worker");
+    }
     assert_eq!(held(&ground.queue).await, [("m".to_owned(), 700, HoldingState::Busy)]);
 }
 

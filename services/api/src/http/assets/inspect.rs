@@ -133,6 +133,7 @@ mod tests {
                 size_bytes: 1,
                 family: Family::Unknown,
                 problem: None,
+                fit: None,
             })
             .into();
         let find = |name: &str| {

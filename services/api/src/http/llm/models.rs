@@ -2,19 +2,27 @@
 
 use std::sync::Arc;
 
+use ::models::llm::memory::Usual;
 use axum::{Json, extract::State};
-use contract::{llm::LanguageModel, page::Page, problem::ProblemCode};
+use contract::{llm::LanguageModel, page::Page, problem::ProblemCode, spec::WorkerKind};
 
 use crate::{
+    fit::Place,
     http::{Api, jobs::whole, problem::Error, submission::unusable_model},
     llms, models, submit,
 };
 
-/// Lists the language models, by id. Those that cannot be used say why.
+/// Lists the language models, by id: whether each fits into memory, or why it cannot be used.
 #[utoipa::path(get, path = "/api/llm/models", tag = "llm",
     responses((status = 200, description = "All of them.", body = Page<LanguageModel>)))]
 pub(crate) async fn list_llms(State(api): State<Arc<Api>>) -> Result<Json<Page<LanguageModel>>, Error> {
-    Ok(Json(whole(list(&api).await?)))
+    let mut listed = list(&api).await?;
+    if let Some(place) = Place::find(&api.queue, WorkerKind::Llm).await {
+        let usual = Usual { slots: api.config.text_slots, context: api.config.text_context };
+        let fitted = api.models.fit_llms(&mut listed, place, usual).await;
+        fitted.map_err(|error| Error::unavailable("the folder of the models", error))?;
+    }
+    Ok(Json(whole(listed)))
 }
 
 /// Returns the language models in the folder, and those of engines elsewhere.

@@ -90,6 +90,7 @@ impl Life {
         match &leave {
             Leave::Died(reason) => {
                 desk.epitaph.send_replace(Some(reason.clone()));
+                self.needs_all = server.ran_out_of_memory(reason);
                 self.note_death(reason);
             }
             Leave::Idle => info!(model.id = self.model, "model {} was idle and leaves the memory", self.model),

@@ -22,6 +22,10 @@ use crate::{
 const DEATHS_UNTIL_SAFE: u32 = 2;
 /// After so many deaths in a row those who wait are told that it does not come up.
 const DEATHS_UNTIL_GIVEN_UP: u32 = 3;
+/// What helps where memory ran out.
+const SMALLER: &str = "give the model a shorter context in its preset, or take a smaller model";
+/// What helps where nobody knows why.
+const LOOK: &str = "look at the log of the text worker";
 
 /// A model that has just come into memory.
 pub(super) struct Arrived {
@@ -47,7 +51,10 @@ impl Life {
             };
             let is_safe = self.is_in_trouble();
             let launch = if is_safe { found.launch.in_safe_mode() } else { found.launch.clone() };
-            let mib = found.needed_mib(&launch);
+            let mib = match self.needs_all {
+                true => found.needed_mib(&launch).max(self.settings.memory.comfortable_mib()),
+                false => found.needed_mib(&launch),
+            };
             let holding = match self.reserve(mib).await? {
                 Some(Ok(holding)) => holding,
                 Some(Err(failure)) => return Ok(Err(failure)),
@@ -67,14 +74,28 @@ impl Life {
                     let remedy = "check the file of the model, or load another one";
                     return Ok(Err(refusal(format!("the model {} cannot be loaded: {message}", self.model), remedy)));
                 }
-                Err(Stillborn::Died(message)) => {
+                // The estimate was wrong, or somebody uses memory of whom the ledger knows nothing. Others leave before it
+                // comes up with less.
+                Err(Stillborn::OutOfMemory(message)) if !self.needs_all => {
+                    self.needs_all = true;
+                    warn!(
+                        model.id = self.model,
+                        "memory ran out with {}; all other models leave: {message}", self.model
+                    );
+                    self.note_problem(&message);
+                }
+                Err(died @ (Stillborn::Died(_) | Stillborn::OutOfMemory(_))) => {
+                    let (message, remedy) = match died {
+                        Stillborn::OutOfMemory(message) => (message, SMALLER),
+                        Stillborn::Died(message) | Stillborn::Refused(message) => (message, LOOK),
+                    };
                     drop(holding);
                     self.note_death(&message);
                     deaths_now += 1;
                     if deaths_now >= DEATHS_UNTIL_GIVEN_UP {
                         let message =
                             format!("the model {} did not come up in {deaths_now} tries: {message}", self.model);
-                        return Ok(Err(crash(message, Some("look at the log of the text worker"))));
+                        return Ok(Err(crash(message, Some(remedy))));
                     }
                 }
             }
@@ -120,7 +141,7 @@ impl Life {
 
     /// Makes the desk of a model that has come up.
     async fn settle(&mut self, server: Server, holding: Holding, launch: &Launch, found: &Found, mib: u64) -> Arrived {
-        self.load = server.load;
+        (self.load, self.needs_all) = (server.load, false);
         holding.loaded_in(server.load);
         let held_mib = self.measure(&server).await;
         // What it computes in is taken only when it computes: until then what was reserved counts.

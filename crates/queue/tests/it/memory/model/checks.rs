@@ -5,6 +5,8 @@ use crate::memory::desk::{COMFORTABLE_MIB, Heard, Kept, KeptHolding, LEASE_MS, T
 
 /// Loaded less than this ago, or twice its load ago, nobody is asked to leave.
 const LEAST_RESIDENCY_MS: i64 = 5000;
+/// A new ledger grants nothing for this time: two of five signs of life in a lease.
+const CLOSED_MS: i64 = LEASE_MS * 2 / 5;
 /// How much of the server's time passes by itself within a series.
 const SLOP_MS: i64 = 5000;
 
@@ -14,7 +16,7 @@ impl World {
         let (name, told) = (self.workers[worker].name.clone(), self.workers[worker].told.clone());
         let before = self.kept.take();
         if before.is_none() {
-            self.closed_ms = LEASE_MS;
+            self.closed_ms = CLOSED_MS;
         }
         // The line as it is now: what this worker asks no more is gone, what is new comes last.
         self.line.retain(|waits| {

@@ -6,7 +6,6 @@
 use std::fs;
 
 use contract::{engine::ModelFiles, result::MemoryStep, spec::JobSpec};
-use worker::Order;
 
 use super::ladder::{self, Tiles};
 
@@ -33,26 +32,32 @@ const LEAST_MEGAPIXELS_TOLD: f64 = 0.01;
 
 /// What a model is made of, by size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Parts {
-    text_encoders_mib: u64,
-    diffusion_mib: u64,
-    autoencoder_mib: u64,
-    has_tiny_autoencoder: bool,
-    is_upscaler: bool,
+pub struct Parts {
+    /// The files of its text encoders.
+    pub text_encoders_mib: u64,
+    /// The file of its diffusion model, or of everything where it is one file.
+    pub diffusion_mib: u64,
+    /// The files of its autoencoders.
+    pub autoencoder_mib: u64,
+    /// Whether one of them is tiny.
+    pub has_tiny_autoencoder: bool,
+    /// Whether it enlarges pictures, and paints none.
+    pub is_upscaler: bool,
 }
 
 /// How much a run has to do, as far as it decides about memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Work {
+pub struct Work {
     /// Of the largest picture on the way.
-    pub(super) megapixels: f64,
+    pub megapixels: f64,
     /// How many pictures.
-    pub(super) pictures: u32,
+    pub pictures: u32,
 }
 
 impl Parts {
-    /// Looks how large the files of a model are.
-    pub(super) fn of(files: &ModelFiles) -> Self {
+    /// Looks how large the files of a model are. Reads from the disk; whoever only knows sizes fills in the fields.
+    #[must_use]
+    pub fn of(files: &ModelFiles) -> Self {
         let mib = |path: &Option<String>| {
             path.as_ref().and_then(|path| fs::metadata(path).ok()).map_or(0, |found| found.len().div_ceil(1 << 20))
         };
@@ -66,19 +71,22 @@ impl Parts {
     }
 
     /// Looks how large the file of an upscaler is.
-    pub(super) fn of_upscaler(path: &str) -> Self {
+    #[must_use]
+    pub fn of_upscaler(path: &str) -> Self {
         let size_mib = fs::metadata(path).map_or(0, |found| found.len().div_ceil(1 << 20));
         Self { diffusion_mib: size_mib, is_upscaler: true, ..Self::default() }
     }
 
     /// Returns what a child holds while it waits.
-    pub(super) fn held_mib(self) -> u64 {
+    #[must_use]
+    pub fn held_mib(self) -> u64 {
         let weights_mib = self.text_encoders_mib + self.diffusion_mib + self.autoencoder_mib;
         PROCESS_MIB + weights_mib * WEIGHTS_PERCENT / 100
     }
 
     /// Returns what a child holds at most of the device's memory while it works and saves memory by these steps.
-    pub(super) fn needed_mib(self, work: Work, steps: &[MemoryStep]) -> u64 {
+    #[must_use]
+    pub fn needed_mib(self, work: Work, steps: &[MemoryStep]) -> u64 {
         let has = |step| steps.contains(&step);
         let mut parts = self;
         if has(MemoryStep::TextEncoderOnCpu) {
@@ -118,31 +126,26 @@ impl Parts {
 }
 
 impl Work {
-    /// Returns the work of an order.
-    pub(super) fn of(order: &Order) -> Self {
-        let (width, height) = largest(order);
-        let pictures = order.spec.painting().map_or(1, |painting| painting.batch_count.max(1));
-        Self { megapixels: width * height / 1_000_000.0, pictures }
+    /// Returns the work of a job whose engine paints pictures of this size.
+    #[must_use]
+    pub fn of(spec: &JobSpec, (width, height): (u32, u32)) -> Self {
+        let scale = match spec {
+            JobSpec::Upscale(spec) => spec.factor,
+            spec => spec.hires().map_or(1.0, |hires| hires.scale),
+        };
+        let megapixels = f64::from(width) * f64::from(height) * scale * scale / 1_000_000.0;
+        let pictures = spec.painting().map_or(1, |painting| painting.batch_count.max(1));
+        Self { megapixels, pictures }
     }
-}
 
-/// Returns how large the largest picture of an order is, for people.
-pub(super) fn size(order: &Order) -> String {
-    let (width, height) = largest(order);
-    let megapixels = width * height / 1_000_000.0;
-    if megapixels < LEAST_MEGAPIXELS_TOLD {
-        return format!("{width:.0} × {height:.0} pixels");
+    /// Returns how large its pictures are, for people.
+    #[must_use]
+    pub fn size(self) -> String {
+        if self.megapixels < LEAST_MEGAPIXELS_TOLD {
+            return format!("{:.0} pixels", self.megapixels * 1_000_000.0);
+        }
+        format!("{:.2} megapixels", self.megapixels)
     }
-    format!("{megapixels:.2} megapixels")
-}
-
-/// Returns width and height of the largest picture on the way.
-fn largest(order: &Order) -> (f64, f64) {
-    let scale = match &order.spec {
-        JobSpec::Upscale(spec) => spec.factor,
-        spec => spec.hires().map_or(1.0, |hires| hires.scale),
-    };
-    (f64::from(order.width) * scale, f64::from(order.height) * scale)
 }
 
 #[cfg(test)]
@@ -159,9 +162,15 @@ mod tests {
     };
 
     #[test]
+    fn a_tiny_picture_is_told_in_pixels() {
+        let size = |megapixels| Work { megapixels, pictures: 1 }.size();
+        assert_eq!((size(1.048_576), size(0.004_096)), ("1.05 megapixels".to_owned(), "4096 pixels".to_owned()));
+    }
+
+    #[test]
     fn every_step_of_the_ladder_saves_memory_or_nothing() {
-        let needed: Vec<_> =
-            (0..=MemoryStep::ALL.len()).map(|height| PARTS.needed_mib(LARGE, &MemoryStep::ALL[..height])).collect();
+        let ladder = ladder::Ladder::of_device("cuda0");
+        let needed: Vec<_> = (0..=ladder.top()).map(|height| PARTS.needed_mib(LARGE, ladder.steps(height))).collect();
         assert!(needed.is_sorted_by(|lower, higher| lower >= higher), "{needed:?}");
         assert!(needed[1] < needed[0] && needed[4] < needed[1], "{needed:?}");
     }

@@ -22,11 +22,11 @@ const KILLED: &str = "(SIGKILL)";
 
 /// Counts how often the kernel has killed a process of this machine because memory ran out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kills(u64);
+pub struct Kills(u64);
 
 impl Kills {
     /// Returns the count by now.
-    pub(super) fn now() -> Self {
+    pub fn now() -> Self {
         let text = fs::read_to_string("/proc/vmstat").unwrap_or_default();
         let count = text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok());
         Self(count.unwrap_or(0))
@@ -34,7 +34,7 @@ impl Kills {
 }
 
 /// Returns whether memory ran out, by what a child or the library said at the end, and by what the kernel did meanwhile.
-pub(super) fn is_out_of_memory(said: &str, kills_before: Kills, kills_after: Kills) -> bool {
+pub fn is_out_of_memory(said: &str, kills_before: Kills, kills_after: Kills) -> bool {
     if said.contains(KILLED) {
         // Anybody may kill a child. Only the kernel's own count tells why it did.
         return kills_after != kills_before;

@@ -1,25 +1,29 @@
 //! What to do when memory is tight: steps that each save memory and cost time, in order.
 //!
 //! How high a run begins is chosen before it, from the estimate. When memory runs out all the same, the run climbs by one
-//! step, and later runs of the model, as large or larger, begin there.
+//! step, and later runs of the model, as large or larger, begin there. Before the first step all other models leave.
 
-use contract::{
-    engine::ModelFiles,
-    result::{Measure, MeasureReason, MemoryStep},
-};
+use contract::result::{Measure, MeasureReason, MemoryStep};
 
-use super::session::Load;
-
+/// What saves the memory of a card. On a processor only the tiles do.
+const OF_A_CARD: &[MemoryStep] = &[
+    MemoryStep::VaeTiling,
+    MemoryStep::TextEncoderOnCpu,
+    MemoryStep::VaeOnCpu,
+    MemoryStep::WeightOffload,
+    MemoryStep::SmallTiles,
+];
+const OF_A_PROCESSOR: &[MemoryStep] = &[MemoryStep::VaeTiling, MemoryStep::SmallTiles];
 /// From this size on a whole picture takes more memory to decode than many cards have.
 const LARGE_MEGAPIXELS: f64 = 1.25;
 
 /// The steps that make sense on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ladder(&'static [MemoryStep]);
+pub struct Ladder(&'static [MemoryStep]);
 
 /// How the pixels are decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tiles {
+pub enum Tiles {
     /// All at once.
     Whole,
     /// In tiles of the library's size.
@@ -30,8 +34,9 @@ pub(super) enum Tiles {
 
 impl Ladder {
     /// Returns the ladder of a device. Where there is only main memory, moving things there saves nothing.
-    pub(super) fn of_device(device: &str) -> Self {
-        if device == "cpu" { Self(&[MemoryStep::VaeTiling, MemoryStep::SmallTiles]) } else { Self(MemoryStep::ALL) }
+    #[must_use]
+    pub fn of_device(device: &str) -> Self {
+        Self(if device == "cpu" { OF_A_PROCESSOR } else { OF_A_CARD })
     }
 
     /// Returns the ladder of jobs for which no step does anything.
@@ -60,27 +65,9 @@ pub(super) fn is_large(megapixels: f64) -> bool {
     megapixels > LARGE_MEGAPIXELS
 }
 
-/// Returns what a child is to load, held as the steps demand.
-pub(super) fn held(wanted: &Load, steps: &[MemoryStep]) -> Load {
-    match wanted {
-        Load::Model { files, embeddings } => {
-            Load::Model { files: Box::new(held_files(files, steps)), embeddings: embeddings.clone() }
-        }
-        Load::Upscaler { .. } => wanted.clone(),
-    }
-}
-
-fn held_files(files: &ModelFiles, steps: &[MemoryStep]) -> ModelFiles {
-    ModelFiles {
-        clip_on_cpu: files.clip_on_cpu || steps.contains(&MemoryStep::TextEncoderOnCpu),
-        vae_on_cpu: files.vae_on_cpu || steps.contains(&MemoryStep::VaeOnCpu),
-        offload_to_cpu: files.offload_to_cpu || steps.contains(&MemoryStep::WeightOffload),
-        ..files.clone()
-    }
-}
-
 /// Returns how the steps decode pixels.
-pub(super) fn tiles(steps: &[MemoryStep]) -> Tiles {
+#[must_use]
+pub fn tiles(steps: &[MemoryStep]) -> Tiles {
     if steps.contains(&MemoryStep::SmallTiles) {
         Tiles::Small
     } else if steps.contains(&MemoryStep::VaeTiling) {
@@ -93,6 +80,7 @@ pub(super) fn tiles(steps: &[MemoryStep]) -> Tiles {
 /// Returns what to say of a step in the result.
 pub(super) fn measure(step: MemoryStep, reason: MeasureReason) -> Measure {
     let what = match step {
+        MemoryStep::Alone => "all other models left the memory",
         MemoryStep::VaeTiling => "pixels were decoded in tiles",
         MemoryStep::TextEncoderOnCpu => "the text encoder worked on the CPU",
         MemoryStep::VaeOnCpu => "the autoencoder worked on the CPU",
@@ -116,13 +104,6 @@ mod tests {
     fn on_a_processor_nothing_is_moved_to_the_processor() {
         assert_eq!(Ladder::of_device("cpu").steps(9), [MemoryStep::VaeTiling, MemoryStep::SmallTiles]);
         assert_eq!(Ladder::of_device("cuda0").top(), 5);
-    }
-
-    #[test]
-    fn steps_only_add_to_what_a_sidecar_asks_for() {
-        let asked = ModelFiles { vae_on_cpu: true, ..ModelFiles::default() };
-        let held = held_files(&asked, &[MemoryStep::VaeTiling, MemoryStep::TextEncoderOnCpu]);
-        assert!(held.vae_on_cpu && held.clip_on_cpu && !held.offload_to_cpu);
     }
 
     #[test]
