@@ -6,13 +6,14 @@ use axum::{Json, extract::State};
 use contract::{
     memory::DeviceMemory,
     system::{Check, QueueDepth, System, Verdict},
+    tag::TaggingDepth,
     worker::WorkerState,
 };
 use tokio::time::timeout;
 use url::Url;
 
 use super::{Api, problem::Error};
-use crate::live;
+use crate::{db, live};
 
 /// How long each look may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -47,6 +48,7 @@ pub(crate) async fn load_system(State(api): State<Arc<Api>>) -> Result<Json<Syst
     let queues = timeout(PATIENCE, api.db.queue_depths(api.clock.now())).await;
     let queues = queues.ok().and_then(Result::ok).unwrap_or_default();
     checks.extend(look_at_queues(&queues));
+    let tagging = timeout(PATIENCE, load_tagging(&api)).await.ok().and_then(Result::ok).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Ok(Json(System {
         version,
@@ -56,8 +58,15 @@ pub(crate) async fn load_system(State(api): State<Arc<Api>>) -> Result<Json<Syst
         memory_total_mib,
         memory_available_mib,
         memory,
+        tagging,
         disk_free_mib,
     }))
+}
+
+/// Returns how much there is to tag.
+pub(crate) async fn load_tagging(api: &Api) -> Result<TaggingDepth, db::Error> {
+    let (waiting, set_aside) = api.db.count_taggings().await?;
+    Ok(TaggingDepth { is_on: api.config.auto_tagging, waiting, set_aside })
 }
 
 async fn look_at_database(api: &Api) -> Check {
