@@ -37,7 +37,7 @@ async fn compute(settings: &Settings) -> Result<(), String> {
     let path = folder.path().join("trial.gguf");
     model::write(&path, CONTEXT).map_err(|error| format!("could not write {}: {error}", path.display()))?;
     let server = Server::start(&Launch::plain(path, CONTEXT), settings).await.map_err(|error| match error {
-        Stillborn::Refused(why) | Stillborn::Died(why) => why,
+        Stillborn::Refused(why) | Stillborn::OutOfMemory(why) | Stillborn::Died(why) => why,
     })?;
     let body = json!({ "prompt": "a", "n_predict": TOKENS, "ignore_eos": true });
     let written: Result<Written, Trouble> = server.endpoint.ask("/completion", &body).await;

@@ -306,6 +306,7 @@ fn writer() -> Worker {
         kind: contract::spec::WorkerKind::Llm,
         engine: "llama".to_owned(),
         device: "cpu".to_owned(),
+        engine_builds: Vec::new(),
         state: WorkerState::Idle,
         job_id: None,
         resident_models: Vec::new(),

@@ -72,6 +72,7 @@ impl Studio {
             kind: WorkerKind::Llm,
             engine: engine.to_owned(),
             device: "cpu".to_owned(),
+            engine_builds: Vec::new(),
             state,
             job_id: None,
             resident_models: models.iter().map(|model| (*model).to_owned()).collect(),
