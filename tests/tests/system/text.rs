@@ -55,10 +55,14 @@ async fn memory(client: &Client) -> Vec<DeviceMemory> {
     serde_json::from_value(system["memory"].clone()).unwrap()
 }
 
-/// Returns how often a model was loaded, by what the workers wrote.
-fn loads(system: &System) -> u64 {
+/// Returns how often a model was loaded since the beginning, by what the workers wrote. Each of two that have to leave for
+/// each other stays for its time first, so there are no more loads than there were such times.
+fn count_loads(system: &System, begun: Instant) -> u64 {
     let written = system.workers.iter().map(|worker| worker.log().matches("is in memory").count() as u64);
-    written.sum()
+    let (loads, took) = (written.sum(), begun.elapsed());
+    let planned = 1 + took.as_secs() / LEAST_RESIDENCY.as_secs();
+    assert!(loads <= planned, "{loads} loads in {took:?}, and {planned} were planned");
+    loads
 }
 
 fn picture(seed: u32) -> Value {
@@ -210,6 +214,7 @@ async fn text_and_pictures_take_turns_in_a_memory_that_holds_one_of_them() {
             let held: u64 = device.holdings.iter().map(|holding| holding.mib).sum();
             assert!(held <= budget, "{device:?}");
         }
+        count_loads(&system, begun);
         None::<()>
     });
     let working = async {
@@ -224,11 +229,7 @@ async fn text_and_pictures_take_turns_in_a_memory_that_holds_one_of_them() {
         _ = watching => panic!("twenty of each took too long"),
         () = working => {}
     }
-    // Each of the two has to leave for the other, and stays for its time first.
-    let (loads, took) = (loads(&system), begun.elapsed());
-    let planned = 1 + took.as_secs() / LEAST_RESIDENCY.as_secs();
-    assert!(loads > 2, "the two took turns, and somebody counted");
-    assert!(loads <= planned, "{loads} loads in {took:?}, and {planned} were planned");
+    assert!(count_loads(&system, begun) > 2, "the two took turns, and somebody counted");
     system.stop(Duration::from_secs(30)).await.unwrap();
 }
 
