@@ -10,6 +10,7 @@ mod dependencies;
 mod engines;
 mod layers;
 mod mutants;
+mod passed;
 mod program;
 mod repository;
 mod setup;

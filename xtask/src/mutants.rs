@@ -1,90 +1,143 @@
 //! `cargo xtask mutants`: breaks the functions of the queue, one rule at a time, and expects the tests to notice.
 //!
 //! A test that nobody has seen fail proves nothing. Each mutant takes one rule out of a copy of
-//! `crates/queue/src/functions`; the tests of the queue load that copy in place of the real files.
+//! `crates/queue/src/functions`, and names the test that notices; that test loads the copy in place of the real files.
+//! Only if it notices nothing do all tests of the queue run, to tell an old name from a rule that nobody tests.
 
 mod list;
+mod tests;
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::{Duration, Instant},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Instant,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 
-use crate::{program, repository};
+use crate::{passed, repository};
 
-use list::{MUTANTS, Mutant};
+use list::Mutant;
+use tests::{End, Tests};
 
-/// How many series the model test runs for each mutant.
-const CASES: &str = "150";
-/// How long the tests may take; a mutant that makes them hang is noticed too.
-const LIMIT: Duration = Duration::from_secs(180);
-/// How many mutants may live.
-const SURVIVORS_ALLOWED: usize = 1;
+/// How many tests run at once for each core: most of the time they wait for their servers.
+const PER_CORE: usize = 2;
 
 /// What became of a mutant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Fate {
-    /// The model test noticed.
-    KilledByModel,
-    /// Only another test of the queue noticed.
-    KilledByOthers,
+    /// The test that it names noticed.
+    Killed,
+    /// Other tests noticed.
+    KilledByOthers(Vec<String>),
     /// Nobody noticed.
     Survived,
+    /// Valkey does not take the functions, which says nothing of the rule.
+    DoesNotLoad,
 }
 
-/// Tries every mutant; fails if more than one lives, or one that should not.
+/// Tries every mutant, unless all were killed with the same tests, functions and server before.
+pub(crate) fn check() -> anyhow::Result<()> {
+    passed::unless_before("mutants", &depends_on()?, run)
+}
+
+/// Tries every mutant; fails unless each is killed by the test that it names.
 pub(crate) fn run() -> anyhow::Result<()> {
-    let tests = build_tests()?;
-    let functions = repository::root().join("crates/queue/src/functions");
-    ensure!(
-        fate(&tests, &functions)? == Fate::Survived,
-        "the tests of the queue fail with the unchanged functions; mend that first"
-    );
-    let mut survivors = Vec::new();
-    for mutant in MUTANTS {
-        let folder = mutate(&functions, mutant)?;
-        let begin = Instant::now();
-        let fate = fate(&tests, folder.path())?;
-        let verdict = match fate {
-            Fate::KilledByModel => "KILLED   (model)",
-            Fate::KilledByOthers => "KILLED   (tests)",
-            Fate::Survived => "SURVIVED        ",
-        };
-        println!("{verdict} {:>5.1} s  {}: {}", begin.elapsed().as_secs_f64(), mutant.file, mutant.why);
-        if fate == Fate::Survived {
-            survivors.push(mutant);
+    let mutants = list::all();
+    let tests = Tests::build()?;
+    let functions = functions();
+    let mut killers: Vec<_> = mutants.iter().map(|mutant| mutant.killer).filter(|name| !name.is_empty()).collect();
+    killers.sort_unstable();
+    killers.dedup();
+    tests.must_pass(&functions, &killers).context("with the unchanged functions; mend that first")?;
+
+    let next = AtomicUsize::new(0);
+    let trials = || {
+        let mut wrong = Vec::new();
+        while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let begin = Instant::now();
+            let fate = try_one(&tests, &functions, mutant)?;
+            wrong.extend(tell(mutant, &fate, begin));
         }
-    }
-    println!("{} of {} mutants were killed", MUTANTS.len() - survivors.len(), MUTANTS.len());
-    let unexpected: Vec<_> = survivors.iter().filter(|mutant| mutant.harmless.is_none()).map(|m| m.why).collect();
-    ensure!(unexpected.is_empty(), "these should not have lived: {}", unexpected.join("; "));
-    ensure!(survivors.len() <= SURVIVORS_ALLOWED, "{} mutants live, and {SURVIVORS_ALLOWED} may", survivors.len());
-    for mutant in survivors {
-        println!("harmless: {} ({})", mutant.why, mutant.harmless.unwrap_or_default());
-    }
+        anyhow::Ok(wrong)
+    };
+    let at_once = thread::available_parallelism().map_or(1, usize::from) * PER_CORE;
+    let wrong = thread::scope(|scope| {
+        let threads: Vec<_> = (0..at_once).map(|_| scope.spawn(trials)).collect();
+        let ends = threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a trial panicked"))?);
+        ends.collect::<anyhow::Result<Vec<_>>>()
+    })?
+    .concat();
+    println!("{} of {} mutants were killed by the test that they name", mutants.len() - wrong.len(), mutants.len());
+    ensure!(
+        wrong.is_empty(),
+        "xtask/src/mutants/list or the tests of the queue must change:\n  {}",
+        wrong.join("\n  ")
+    );
     Ok(())
 }
 
-/// Builds the tests of the queue, and returns the program.
-fn build_tests() -> anyhow::Result<PathBuf> {
-    let mut build = program::cargo();
-    build.args(["test", "--package", "queue", "--test", "it", "--no-run", "--message-format", "json"]);
-    let messages = program::read(&mut build)?;
-    let mut executables = messages.lines().filter_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        let is_ours = message["target"]["name"] == "it" && message["target"]["kind"][0] == "test";
-        message["executable"].as_str().filter(|_| is_ours).map(PathBuf::from)
-    });
-    executables.next_back().context("cargo did not say where the tests of the queue are")
+/// Says what became of a mutant. Returns what must be done about it, if anything.
+fn tell(mutant: &Mutant, fate: &Fate, begin: Instant) -> Option<String> {
+    let Mutant { file, why, killer, .. } = mutant;
+    let what = match fate {
+        Fate::Killed => None,
+        Fate::KilledByOthers(others) => Some(format!("it names {killer:?}, and is killed by {}", others.join(", "))),
+        Fate::Survived => Some("no test notices".to_owned()),
+        Fate::DoesNotLoad => Some("Valkey does not even take the functions".to_owned()),
+    };
+    let verdict = if what.is_none() { "killed" } else { "WRONG" };
+    println!("{verdict} {:>5.1} s  {file}: {why}", begin.elapsed().as_secs_f64());
+    what.map(|what| format!("{file}: {why}: {what}"))
+}
+
+fn try_one(tests: &Tests, functions: &Path, mutant: &Mutant) -> anyhow::Result<Fate> {
+    let folder = mutate(functions, mutant)?;
+    if !mutant.killer.is_empty() {
+        match tests.run(folder.path(), &["--exact", mutant.killer])? {
+            End::Passed => {}
+            End::Failed { loaded: true, .. } => return Ok(Fate::Killed),
+            End::Failed { loaded: false, .. } => return Ok(Fate::DoesNotLoad),
+        }
+    }
+    // The models take longest, and say least about what is wrong.
+    for tests_of in [["--skip", "model::"].as_slice(), &["model::"]] {
+        match tests.run(folder.path(), tests_of)? {
+            End::Passed => {}
+            End::Failed { loaded: false, .. } => return Ok(Fate::DoesNotLoad),
+            End::Failed { names, .. } => return Ok(Fate::KilledByOthers(names)),
+        }
+    }
+    Ok(Fate::Survived)
+}
+
+fn functions() -> PathBuf {
+    repository::root().join("crates/queue/src/functions")
+}
+
+/// Returns everything on which the fate of the mutants depends.
+fn depends_on() -> anyhow::Result<Vec<PathBuf>> {
+    let ours = [
+        "crates/queue",
+        "crates/testkit",
+        "crates/contract",
+        "deploy",
+        "xtask/src/mutants",
+        "xtask/src/mutants.rs",
+        "Cargo.lock",
+        "Cargo.toml",
+    ];
+    let mut paths: Vec<_> = ours.iter().map(|path| repository::root().join(path)).collect();
+    paths.push(testkit::valkey::binary()?);
+    Ok(paths)
 }
 
 /// Copies the functions with one change.
 fn mutate(functions: &Path, mutant: &Mutant) -> anyhow::Result<tempfile::TempDir> {
     let folder = tempfile::tempdir().context("could not make a folder for a mutant")?;
+    let mut found = false;
     for entry in fs::read_dir(functions).with_context(|| format!("could not list {}", functions.display()))? {
         let path = entry?.path();
         let mut text = fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
@@ -93,47 +146,12 @@ fn mutate(functions: &Path, mutant: &Mutant) -> anyhow::Result<tempfile::TempDir
             let places = text.matches(mutant.before).count();
             ensure!(places == 1, "{}: {:?} stands there {places} times, and must once", mutant.file, mutant.before);
             text = text.replace(mutant.before, mutant.after);
+            found = true;
         }
         fs::write(folder.path().join(name), text)?;
     }
+    if !found {
+        bail!("there is no {} in {}", mutant.file, functions.display());
+    }
     Ok(folder)
-}
-
-fn fate(tests: &Path, functions: &Path) -> anyhow::Result<Fate> {
-    if !pass(tests, functions, &["model::"])? {
-        return Ok(Fate::KilledByModel);
-    }
-    Ok(if pass(tests, functions, &["--skip", "model::"])? { Fate::Survived } else { Fate::KilledByOthers })
-}
-
-/// Runs some of the tests with these functions.
-fn pass(tests: &Path, functions: &Path, arguments: &[&str]) -> anyhow::Result<bool> {
-    let mut command = Command::new(tests);
-    command
-        .args(arguments)
-        .current_dir(repository::root().join("crates/queue"))
-        .env("ATELIER_QUEUE_FUNCTIONS_DIR", functions)
-        .env("ATELIER_MODEL_CASES", CASES)
-        // Nobody reads the series that killed a mutant, so it need not be short.
-        .env("PROPTEST_MAX_SHRINK_ITERS", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let mut child = command.spawn().with_context(|| format!("could not start {}", tests.display()))?;
-    let begin = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return match status.code() {
-                Some(0) => Ok(true),
-                Some(_) => Ok(false),
-                None => bail!("the tests of the queue were killed: {status}"),
-            };
-        }
-        if begin.elapsed() > LIMIT {
-            child.kill()?;
-            child.wait()?;
-            return Ok(false);
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }

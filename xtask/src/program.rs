@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsStr,
+    io::{self, Seek as _},
     path::PathBuf,
     process::{Command, Stdio},
 };
@@ -38,6 +39,30 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let text = describe(command);
     let status = command.status().with_context(|| format!("could not start `{text}`"))?;
     ensure!(status.success(), "`{text}` ended with {status}");
+    Ok(())
+}
+
+/// Runs programs beside each other, all to their ends, and shows what each said, one after the other.
+pub(crate) fn run_beside(commands: Vec<Command>) -> anyhow::Result<()> {
+    let mut running = Vec::new();
+    for mut command in commands {
+        let text = describe(&command);
+        let said = tempfile::tempfile().context("could not make a file")?;
+        command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said.try_clone()?);
+        running.push((command.spawn().with_context(|| format!("could not start `{text}`"))?, said, text));
+    }
+    let mut failed = Vec::new();
+    for (mut child, mut said, text) in running {
+        let status = child.wait().with_context(|| format!("could not wait for `{text}`"))?;
+        println!("{text}");
+        said.rewind()
+            .and_then(|()| io::copy(&mut said, &mut io::stdout()))
+            .with_context(|| format!("could not show what `{text}` said"))?;
+        if !status.success() {
+            failed.push(format!("`{text}` ended with {status}"));
+        }
+    }
+    ensure!(failed.is_empty(), "{}", failed.join("; "));
     Ok(())
 }
 
@@ -96,6 +121,21 @@ mod tests {
         assert!(error.contains("sh -c"), "{error}");
         assert!(error.contains("gone wrong"), "{error}");
         assert!(error.contains('3'), "{error}");
+    }
+
+    #[test]
+    fn of_programs_beside_each_other_all_end_and_each_that_failed_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let shell = |script: &str| {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", script]).current_dir(folder.path());
+            command
+        };
+        // Each waits for the other, so they end only beside each other.
+        let meet = "mkfifo fifo 2>/dev/null; echo here >fifo; exit 3";
+        let error = run_beside(vec![shell(meet), shell("while [ ! -p fifo ]; do :; done; cat fifo")]).unwrap_err();
+        assert!(error.to_string().contains("mkfifo") && !error.to_string().contains("cat"), "{error}");
+        run_beside(vec![shell("exit 0"), shell("exit 0")]).unwrap();
     }
 
     #[test]

@@ -17,15 +17,23 @@ pub(crate) struct Arguments {
 
 /// `cargo xtask faults`.
 pub(crate) fn faults(arguments: &Arguments) -> anyhow::Result<()> {
-    run_faults(&arguments.rest)
+    program::run(&mut faults_of(&arguments.rest)?)
 }
 
-/// Runs with debug assertions, because only then the API has places where it can be killed by name.
-pub(crate) fn run_faults<A: AsRef<OsStr>>(arguments: &[A]) -> anyhow::Result<()> {
+/// Runs three seeds, one of them with the real engine too, and the control, in two halves beside each other: most of the time
+/// they wait. Two programs, because each looks for strays below itself.
+pub(crate) fn check_faults() -> anyhow::Result<()> {
+    let first = faults_of(&["--seeds", "1", "--control"])?;
+    let others = faults_of(&["--first-seed", "2", "--seeds", "2", "--engine", "scripted"])?;
+    program::run_beside(vec![first, others])
+}
+
+/// Returns the program, with debug assertions, because only then the API has places where it can be killed by name.
+fn faults_of<A: AsRef<OsStr>>(arguments: &[A]) -> anyhow::Result<Command> {
     let binaries = Binaries::build(Profile::Dev)?;
     let mut faults = Command::new(binaries.folder().join("faults"));
     faults.args(arguments).current_dir(repository::root()).env("ATELIER_SD_ENGINE", engines::sd_engine()?);
-    program::run(&mut faults)
+    Ok(faults)
 }
 
 /// `cargo xtask bench`: optimised, as a user would run it.

@@ -209,8 +209,8 @@ impl Drop for TestValkey {
     }
 }
 
-/// Returns the server to start: what the variable says, else Valkey, else Redis.
-fn binary() -> anyhow::Result<PathBuf> {
+/// Returns the program of the server to start: what the variable says, else Valkey, else Redis.
+pub fn binary() -> anyhow::Result<PathBuf> {
     if let Some(path) = std::env::var_os(BINARY_VARIABLE) {
         return Ok(PathBuf::from(path));
     }

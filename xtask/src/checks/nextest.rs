@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     process::{Command, Stdio},
+    thread,
 };
 
 use anyhow::Context;
@@ -12,6 +13,10 @@ use crate::program;
 
 /// Names the server that the tests of the queue start; `crates/testkit` reads it.
 const SERVER_VARIABLE: &str = "ATELIER_TEST_VALKEY_BIN";
+
+/// How many tests run at once for each core: most of their time they wait, for servers to start and for leases to run out.
+/// Those that compute take the place of two; `.config/nextest.toml` says which.
+const PER_CORE: usize = 3;
 
 /// The tests of the workers drive the real engines, and so do those in modules of an engine's name.
 const WITHOUT_ENGINE: &str = "not test(sd_engine) and not test(llama_server) and not binary_id(worker-sd::it) and \
@@ -58,6 +63,8 @@ fn nextest() -> Command {
         "--color",
         "never",
     ]);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    command.args(["--test-threads", &(cores * PER_CORE).to_string()]);
     command
 }
 

@@ -13,7 +13,7 @@ use std::{
 use anyhow::Context as _;
 
 use super::Feature;
-use crate::{program, repository};
+use crate::{passed, program, repository};
 
 const PROGRAM: &str = "sd-engine";
 
@@ -44,9 +44,13 @@ fn sd_engine(feature: Feature) -> anyhow::Result<PathBuf> {
 
 /// Runs clippy and the tests of sd-engine, which need its C++ and are therefore left out of those of the workspace.
 pub(crate) fn check_sd_engine() -> anyhow::Result<()> {
-    let target_dir = fresh_target_dir(Feature::Cpu)?;
-    program::run(cargo("clippy", &target_dir, Feature::Cpu).args(["--all-targets", "--", "--deny", "warnings"]))?;
-    program::run(&mut cargo("test", &target_dir, Feature::Cpu))
+    let rules = ["Cargo.toml", "Cargo.lock", "clippy.toml"];
+    let depends_on: Vec<_> = SOURCES.iter().chain(&rules).map(|path| repository::root().join(path)).collect();
+    passed::unless_before(PROGRAM, &depends_on, || {
+        let target_dir = fresh_target_dir(Feature::Cpu)?;
+        program::run(cargo("clippy", &target_dir, Feature::Cpu).args(["--all-targets", "--", "--deny", "warnings"]))?;
+        program::run(&mut cargo("test", &target_dir, Feature::Cpu))
+    })
 }
 
 /// Returns cargo for a command on the package sd-engine, with everything its C++ build needs.
@@ -87,23 +91,9 @@ fn build_name(feature: Feature) -> anyhow::Result<String> {
     let mut hasher = DefaultHasher::new();
     feature_of(feature).hash(&mut hasher);
     for source in SOURCES {
-        hash_files(&repository::root().join(source), &mut hasher)?;
+        passed::hash_files(&repository::root().join(source), &mut hasher)?;
     }
     Ok(format!("{}-{}-{:016x}", library_version()?, compiler()?, hasher.finish()))
-}
-
-/// Hashes the contents of a file, or of everything in a folder.
-fn hash_files(path: &Path, hasher: &mut DefaultHasher) -> anyhow::Result<()> {
-    let read = || format!("could not read {}", path.display());
-    path.file_name().hash(hasher);
-    if path.is_file() {
-        fs::read(path).with_context(read)?.hash(hasher);
-        return Ok(());
-    }
-    let entries = fs::read_dir(path).with_context(read)?.map(|entry| entry.map(|entry| entry.path()));
-    let mut entries: Vec<_> = entries.collect::<Result<_, _>>().with_context(read)?;
-    entries.sort();
-    entries.iter().try_for_each(|entry| hash_files(entry, hasher))
 }
 
 /// Returns the version of the crate with the C++ sources.

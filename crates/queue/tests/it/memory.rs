@@ -5,3 +5,4 @@ mod leaving;
 mod ledger;
 mod model;
 mod shown;
+mod turns;

@@ -19,8 +19,8 @@ async fn a_waiting_request_that_is_cancelled_is_gone_at_once() {
     let mut replies = ground.queue.subscribe_replies("a1").await.unwrap();
     let id = ask(&ground.queue, &text_job("a1")).await;
     assert_eq!(ground.queue.cancel(id).await.unwrap(), Cancelled::Cancelled);
-    assert_eq!(hear(&mut replies).await, Reply::End { id, end: TextEnd::Cancelled });
     assert_nothing_left(&ground).await;
+    assert_eq!(hear(&mut replies).await, Reply::End { id, end: TextEnd::Cancelled });
     assert_eq!(ground.queue.cancel(id).await.unwrap(), Cancelled::Absent);
 }
 
@@ -140,6 +140,19 @@ async fn a_request_that_is_given_back_is_taken_again_and_no_event_tells_of_it() 
     ground.queue.cancel(id).await.unwrap();
     assert_eq!(again.cancel().await.unwrap(), Accepted::Yes);
     assert_nothing_left(&ground).await;
+}
+
+#[tokio::test]
+async fn no_event_tells_how_far_an_answer_is() {
+    let ground = Ground::new().await;
+    let id = ask(&ground.queue, &text_job("a1")).await;
+    let lease = take_text(&mut worker(&ground, "w1").await).await;
+    let mut beat = redis::cmd("FCALL");
+    beat.arg("atelier_v1_beat").arg(2).arg(format!("{{test}}:job:{id}")).arg("{test}:ev");
+    beat.arg(id.to_string()).arg(lease.token()).arg("w1").arg(r#"{"type":"progress"}"#);
+    let said: String = beat.query_async(&mut ground.raw().await).await.unwrap();
+    let events: u64 = redis::cmd("XLEN").arg("{test}:ev").query_async(&mut ground.raw().await).await.unwrap();
+    assert_eq!((said.as_str(), events), ("ok", 0));
 }
 
 #[tokio::test]
