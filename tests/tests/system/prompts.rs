@@ -31,7 +31,6 @@ async fn ask(client: &Client, route: &str, body: &Value) -> Value {
     let status = answer.status();
     let answer: Value = answer.json().await.unwrap();
     assert_eq!(status, StatusCode::OK, "{route}: {answer}");
-    println!("{route}: {answer}");
     assert_eq!(answer["model"], "smoke");
     assert!(answer["usage"]["prompt_tokens"].as_u64() > Some(0), "{answer}");
     assert!(answer["usage"]["completion_tokens"].as_u64() > Some(0), "{answer}");
@@ -78,7 +77,6 @@ async fn fields_that_come_back_are_those_that_a_job_takes() {
         let answer = client.post("/api/prompt/fields", &body).await.unwrap();
         let status = answer.status();
         let answer: Value = answer.json().await.unwrap();
-        println!("{status}: {answer}");
         if status == StatusCode::OK {
             let mut job = fields.clone();
             job.as_object_mut().unwrap().extend(answer["changes"].as_object().unwrap().clone());
