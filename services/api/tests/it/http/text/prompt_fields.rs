@@ -21,7 +21,7 @@ fn given(lease: &Lease<TextJob>) -> (Value, String) {
     (schema.clone(), text.clone())
 }
 
-fn changes(changes: Value) -> String {
+fn changes(changes: &Value) -> String {
     json!({ "changes": changes, "explanation": "It is wider." }).to_string()
 }
 
@@ -39,7 +39,7 @@ async fn only_what_changes_comes_back_and_a_job_takes_it() {
     assert_eq!((&words["wish"], &words["fields"]["prompt"]), (&json!("wider and better"), &json!("a fox")));
     // What the person has not set is what a job has by itself.
     assert_eq!(words["fields"]["height"], 512);
-    answer(lease, &changes(json!({ "width": 768, "steps": 30, "height": 512, "prompt": "a fox" }))).await;
+    answer(lease, &changes(&json!({ "width": 768, "steps": 30, "height": 512, "prompt": "a fox" }))).await;
     let changed: Value = waiting.await.unwrap().json();
     assert_eq!(changed["changes"], json!({ "width": 768, "steps": 30 }), "{changed}");
     assert_eq!(changed["explanation"], "It is wider.");
@@ -55,16 +55,16 @@ async fn what_no_job_would_take_the_model_is_told_and_mends() {
     let (house, mut worker) = open().await;
     let body = json!({ "kind": "text_to_image", "instruction": "wider, with a second pass" });
     let waiting = begin(house.request(Method::POST, FIELDS).json(&body));
-    answer(next_job(&mut worker).await, &changes(json!({ "width": 1000 }))).await;
+    answer(next_job(&mut worker).await, &changes(&json!({ "width": 1000 }))).await;
     let lease = next_job(&mut worker).await;
     let (_, told) = given(&lease);
     assert!(told.contains("/changes/width") && told.contains("multiple of 16"), "{told}");
     // Only the whole says how large a picture becomes: every field alone is within its bounds.
-    answer(lease, &changes(json!({ "width": 4096, "height": 4096, "hires": { "scale": 4.0 } }))).await;
+    answer(lease, &changes(&json!({ "width": 4096, "height": 4096, "hires": { "scale": 4.0 } }))).await;
     let lease = next_job(&mut worker).await;
     let (_, told) = given(&lease);
     assert!(told.contains("16384"), "{told}");
-    answer(lease, &changes(json!({ "width": 1008 }))).await;
+    answer(lease, &changes(&json!({ "width": 1008 }))).await;
     let changed: Value = waiting.await.unwrap().json();
     assert_eq!((&changed["changes"], &changed["usage"]["prompt_tokens"]), (&json!({ "width": 1008 }), &json!(12)));
 }
@@ -95,7 +95,7 @@ async fn what_nobody_has_set_yet_is_not_wrong_and_pictures_are_not_the_models_to
     let lease = next_job(&mut worker).await;
     let (schema, _) = given(&lease);
     assert!(schema["properties"]["changes"]["properties"].get("image").is_none());
-    answer(lease, &changes(json!({ "strength": 0.4 }))).await;
+    answer(lease, &changes(&json!({ "strength": 0.4 }))).await;
     assert_eq!(waiting.await.unwrap().json::<Value>()["changes"], json!({ "strength": 0.4 }));
 }
 

@@ -164,7 +164,10 @@ async fn pictures_are_seen_by_a_model_that_can_and_each_once() {
     let id = upload(&house).await;
     let waiting = begin(house.request(Method::POST, "/api/prompt/describe").json(&json!({ "asset": id })));
     let lease = next_job(&mut worker).await;
-    assert_eq!(lease.job.inputs.iter().map(|input| input.id.to_string()).collect::<Vec<_>>(), [id.clone()]);
+    assert_eq!(
+        lease.job.inputs.iter().map(|input| input.id.to_string()).collect::<Vec<_>>(),
+        std::slice::from_ref(&id)
+    );
     let Message::User { parts } = &chat(&lease).messages[1] else { panic!() };
     assert!(
         matches!(parts.as_slice(), [Part::Image { asset }, Part::Text { .. }] if asset.to_string() == id),
