@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::{AssetId, JobId, spec::JobSpec};
+use crate::{AssetId, JobId, spec::JobSpec, tag::Tag};
 
 /// A reference to a stored file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -28,7 +28,7 @@ pub struct AssetRef {
 }
 
 /// A stored file as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Asset {
     /// The file.
     pub file: AssetRef,
@@ -38,6 +38,9 @@ pub struct Asset {
     /// The assets that it was made from.
     #[serde(default)]
     pub parents: Vec<AssetId>,
+    /// What it shows, the surest first; empty as long as nobody has said.
+    #[serde(default)]
+    pub tags: Vec<Tag>,
     /// When it was stored.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,

@@ -11,6 +11,7 @@ use crate::{
     event::Progress,
     result::JobResult,
     spec::{JobKind, JobSpec},
+    tag::PictureTags,
 };
 
 /// A job as `GET /api/jobs/{id}` returns it.
@@ -53,6 +54,9 @@ pub struct Job {
     /// What it made, once it succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<JobResult>,
+    /// What its pictures show, as far as they are tagged; only where one job is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<PictureTags>,
     /// Why it failed, or why its last attempt did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

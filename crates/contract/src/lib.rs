@@ -24,6 +24,7 @@ pub mod result;
 pub mod socket;
 pub mod spec;
 pub mod system;
+pub mod tag;
 pub mod text;
 pub mod worker;
 

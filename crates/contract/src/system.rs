@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::memory::DeviceMemory;
+use crate::{memory::DeviceMemory, tag::TaggingDepth};
 
 /// The state of the whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -23,6 +23,9 @@ pub struct System {
     /// Who holds the memory of the devices, and who waits for it.
     #[serde(default)]
     pub memory: Vec<DeviceMemory>,
+    /// How much there is to tag in idle time.
+    #[serde(default)]
+    pub tagging: TaggingDepth,
     /// Free space where assets are stored; none if the store is elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_free_mib: Option<u64>,

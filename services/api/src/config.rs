@@ -9,7 +9,7 @@ use chassis::{
 };
 use serde::Deserialize;
 
-use crate::{assistant::Roles, dispatch, text};
+use crate::{assistant::Roles, dispatch, tagging, text};
 
 /// A key that is shorter than this can be guessed.
 const LEAST_KEY_CHARACTERS: usize = 16;
@@ -77,6 +77,12 @@ pub struct Config {
     pub enhancer_model: String,
     /// The language model that looks at pictures.
     pub tagger_model: String,
+    /// Whether new pictures are tagged while nobody needs the machine.
+    pub auto_tagging: bool,
+    /// For how long nobody must have needed it.
+    pub tagging_idle_s: u64,
+    /// The same where the model must be loaded first.
+    pub tagging_load_idle_s: u64,
     /// What picture workers work with.
     pub engine: EngineName,
     /// What is logged.
@@ -133,6 +139,16 @@ impl Config {
             assistant: self.assistant_model.clone(),
             enhancer: self.enhancer_model.clone(),
             tagger: self.tagger_model.clone(),
+        }
+    }
+
+    /// Returns how the tagging of pictures works.
+    #[must_use]
+    pub fn tagging(&self) -> tagging::Settings {
+        tagging::Settings {
+            is_on: self.auto_tagging,
+            idle: Duration::from_secs(self.tagging_idle_s),
+            idle_before_loading: Duration::from_secs(self.tagging_load_idle_s.max(self.tagging_idle_s)),
         }
     }
 

@@ -29,6 +29,8 @@ mod repetition;
 mod row;
 pub mod settings;
 pub(crate) mod sightings;
+mod taggings;
+mod tags;
 pub(crate) mod upkeep;
 pub(crate) mod window;
 
@@ -43,3 +45,4 @@ pub use jobs::{Membership, NewJob, Submitted};
 pub use lists::JobFilter;
 pub use pause::PauseRequest;
 pub(crate) use row::{duration_micros, micros};
+pub use taggings::{Sense, TaggingRetry, TaggingTurn};

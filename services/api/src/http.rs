@@ -153,6 +153,8 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(socket::open_socket))
         .routes(routes!(assets::upload::upload_asset, assets::list_assets))
         .routes(routes!(assets::inspect::inspect_asset))
+        .routes(routes!(assets::tags::load_tags))
+        .routes(routes!(assets::tags::retry_tagging))
         .routes(routes!(assets::download::download_asset, assets::download::look_at_asset))
         .routes(routes!(models::list_models))
         .routes(routes!(models::list_loras))

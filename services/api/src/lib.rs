@@ -16,6 +16,7 @@ mod llms;
 mod models;
 mod server;
 mod submit;
+pub mod tagging;
 pub mod text;
 
 pub use http::document::openapi_json;

@@ -20,6 +20,7 @@ use crate::{
     live::{self, Live},
     models::Models,
     submit::Reception,
+    tagging,
     text::{self, Texts},
 };
 
@@ -79,6 +80,15 @@ impl Server {
         };
         let assistant =
             Assistant { texts: texts.clone(), models: models.clone(), queue: queue.clone(), roles: config.roles() };
+        let parts = tagging::Parts {
+            db: db.clone(),
+            texts: texts.clone(),
+            dispatch: dispatch.clone(),
+            assistant: assistant.clone(),
+            clock: clock.clone(),
+            settings: config.tagging(),
+        };
+        let tagging = tagging::start(parts, stop.clone());
         let head_timeout = Duration::from_secs(config.head_timeout_s);
         let api = Api::new(http::Parts {
             config,
@@ -103,6 +113,7 @@ impl Server {
             if finish_within(&stop, GRACE, tasks.wait()).await.is_none() {
                 warn!("some conversations did not end in time");
             }
+            tagging.await.context("the tagging broke down: this is a bug")?;
             stop_dispatch.cancel();
             dispatching.await.context("the dispatch broke down: this is a bug")?;
             hearing.await.context("the reception of text broke down: this is a bug")?;

@@ -19,7 +19,7 @@ mod words;
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -103,6 +103,8 @@ struct Shared {
     /// A fresh name at every start, so that nobody answers for what an earlier start left behind.
     instance: String,
     book: Mutex<Book>,
+    /// How many requests there were that somebody waits for.
+    awaited: AtomicU64,
     /// Whether text workers get nothing new, as SQL said it last.
     is_paused: AtomicBool,
     /// Cancels on their way, which begin wherever an answer is dropped.
@@ -121,6 +123,7 @@ impl Texts {
             parts,
             instance,
             book: Mutex::default(),
+            awaited: AtomicU64::new(0),
             is_paused: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
@@ -154,12 +157,27 @@ impl Texts {
             traceparent: current_traceparent(),
         };
         let (id, kind) = (job.id, job.request.as_str());
+        if priority < Priority::Batch {
+            shared.awaited.fetch_add(1, Ordering::Relaxed);
+        }
         let answering = Answering::open(shared, job, priority)?;
         if !shared.is_paused().await {
             shared.publish(id).await?;
         }
         debug!(job.id = %id, "{owner} asks for text ({kind}): {id}");
         Ok(answering)
+    }
+
+    /// Returns how many requests there were since the start that somebody waits for: all but those of the lowest priority.
+    #[must_use]
+    pub fn count_awaited(&self) -> u64 {
+        self.shared.awaited.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether such a request is open.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.shared.book().count_awaited() > 0
     }
 
     /// Returns how many requests are open.

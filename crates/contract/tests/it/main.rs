@@ -8,6 +8,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use contract::{
+    asset::Asset,
     engine::{Command, Line, ModelFiles},
     event::{JobChange, JobEvent},
     group::{GroupAxis, NewGroup},
@@ -16,6 +17,7 @@ use contract::{
     problem::Problem,
     result::JobResult,
     system::QueueDepth,
+    tag::Tagging,
     text::{TextFrame, TextJob},
     worker::Worker,
 };
@@ -64,6 +66,7 @@ fn tags<T: Serialize>(forms: &[T], tag: impl Fn(&Value) -> &Value) -> BTreeSet<S
 
 #[test]
 fn entries_of_every_age_can_be_read() {
+    check::<Asset>("asset");
     check::<Job>("job");
     check::<QueueDepth>("queue_depth");
     check::<QueuedJob>("queued_job");
@@ -73,6 +76,7 @@ fn entries_of_every_age_can_be_read() {
     check::<Problem>("problem");
     check::<NewGroup>("new_group");
     check::<GroupAxis>("group_axis");
+    check::<Tagging>("tagging");
 }
 
 #[test]

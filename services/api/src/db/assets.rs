@@ -6,6 +6,7 @@ use contract::{
     AssetId, JobId,
     asset::{Asset, AssetRef},
     page::Page,
+    tag::Tag,
 };
 use sqlx::AssertSqlSafe;
 use time::OffsetDateTime;
@@ -45,20 +46,24 @@ struct AssetRow {
 }
 
 impl AssetRow {
-    fn into_asset(self, parents: Vec<AssetId>) -> Result<Asset, Error> {
-        let file = AssetRef {
+    fn into_file(self) -> AssetRef {
+        AssetRef {
             id: AssetId(self.id),
             blake3: self.blake3,
             media_type: self.media_type,
             size_bytes: u64::try_from(self.size_bytes).unwrap_or(0),
             width: self.width.map(count),
             height: self.height.map(count),
-        };
-        Ok(Asset { file, job_id: self.job_id.map(JobId), parents, created_at: from_micros(self.created_at)? })
+        }
+    }
+
+    fn into_asset(self, parents: Vec<AssetId>, tags: Vec<Tag>) -> Result<Asset, Error> {
+        let (job_id, created_at) = (self.job_id.map(JobId), from_micros(self.created_at)?);
+        Ok(Asset { file: self.into_file(), job_id, parents, tags, created_at })
     }
 }
 
-const COLUMNS: &str = "assets.id, blake3, media_type, size_bytes, width, height, assets.job_id, created_at";
+const COLUMNS: &str = "assets.id, blake3, media_type, size_bytes, width, height, assets.job_id, assets.created_at";
 
 impl Db {
     /// Puts a file on record. Once more changes nothing.
@@ -74,26 +79,44 @@ impl Db {
         let row = self.fetch_optional::<AssetRow>("find a file's record", sql, values![id.0]).await?;
         let Some(row) = row else { return Ok(None) };
         let parents = self.parents(&[row.id]).await?.remove(&row.id).unwrap_or_default();
-        row.into_asset(parents).map(Some)
+        let tags = self.tags_of(&[row.id]).await?.remove(&row.id).unwrap_or_default();
+        row.into_asset(parents, tags).map(Some)
     }
 
-    /// Lists files, newest first.
-    pub async fn list_assets(&self, after: Option<Cursor>, limit: u32) -> Result<Page<Asset>, Error> {
+    /// Lists files, newest first; where a tag is named, only those that have it.
+    pub async fn list_assets(
+        &self,
+        tag: Option<&str>,
+        after: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Page<Asset>, Error> {
         let start = after.unwrap_or(Cursor::NEWEST);
-        let sql = AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM assets WHERE (created_at, id) < ($1, $2) \
-             ORDER BY created_at DESC, id DESC LIMIT $3"
-        ));
-        let values = values![start.at_us, start.id, i64::from(limit) + 1];
+        let mut values = values![start.at_us, start.id, i64::from(limit) + 1].to_vec();
+        let sql = match tag {
+            None => format!(
+                "SELECT {COLUMNS} FROM assets WHERE (created_at, id) < ($1, $2) \
+                 ORDER BY created_at DESC, id DESC LIMIT $3"
+            ),
+            // A page costs the same however rare the tag is: the index of tags has the times of the pictures, too.
+            Some(tag) => {
+                values.push(Value::from(tag));
+                format!(
+                    "SELECT {COLUMNS} FROM asset_tags JOIN assets ON assets.id = asset_tags.asset_id \
+                     WHERE asset_tags.tag = $4 AND (asset_tags.created_at, asset_tags.asset_id) < ($1, $2) \
+                     ORDER BY asset_tags.created_at DESC, asset_tags.asset_id DESC LIMIT $3"
+                )
+            }
+        };
+        let (sql, values) = (AssertSqlSafe(sql), values.as_slice());
         let mut rows: Vec<AssetRow> = self.fetch_all("list files", sql, values).await?;
         let has_more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
         let last = rows.last().map(|row| Cursor { at_us: row.created_at, id: row.id }.to_string());
         let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-        let mut parents = self.parents(&ids).await?;
+        let (mut parents, mut tags) = (self.parents(&ids).await?, self.tags_of(&ids).await?);
         let data = rows.into_iter().map(|row| {
-            let parents = parents.remove(&row.id).unwrap_or_default();
-            row.into_asset(parents)
+            let (parents, tags) = (parents.remove(&row.id), tags.remove(&row.id));
+            row.into_asset(parents.unwrap_or_default(), tags.unwrap_or_default())
         });
         Ok(Page { data: data.collect::<Result<_, _>>()?, next_cursor: last.filter(|_| has_more), has_more })
     }
@@ -124,7 +147,13 @@ pub(super) async fn inputs(tx: &mut Writing, job: Uuid) -> Result<Vec<AssetRef>,
          WHERE job_inputs.job_id = $1 ORDER BY job_inputs.place"
     ));
     let rows: Vec<AssetRow> = tx.fetch_all(sql, values![job]).await?;
-    rows.into_iter().map(|row| row.into_asset(Vec::new()).map(|asset| asset.file)).collect()
+    Ok(rows.into_iter().map(AssetRow::into_file).collect())
+}
+
+/// Returns the file of an asset as a transaction sees it.
+pub(super) async fn file_of(tx: &mut Writing, id: Uuid) -> Result<Option<AssetRef>, Error> {
+    let sql = AssertSqlSafe(format!("SELECT {COLUMNS} FROM assets WHERE id = $1"));
+    Ok(tx.fetch_optional::<AssetRow>(sql, values![id]).await?.map(AssetRow::into_file))
 }
 
 /// Inserts the row and its lineage.

@@ -15,6 +15,7 @@ use super::{
     costs,
     jobs::job_as_it_is,
     row::{count, micros, to_json},
+    taggings,
 };
 use crate::failpoint;
 
@@ -135,6 +136,7 @@ async fn conclude_one(
             };
             insert(tx, &asset).await?;
         }
+        taggings::expect(tx, id).await?;
     }
     Ok(Some(verdict.into_change()))
 }

@@ -14,6 +14,7 @@ use super::{
     Db, Error,
     connection::{Writing, values},
     lists::searchable,
+    pause::is_paused,
     row::{JobRow, duration_micros, job_columns, micros, to_json},
 };
 use crate::failpoint;
@@ -112,6 +113,17 @@ impl Db {
     pub async fn find_job(&self, id: JobId) -> Result<Option<Job>, Error> {
         let row = self.fetch_optional::<JobRow>("find a job", FIND_JOB, values![id.0]).await?;
         row.map(Job::try_from).transpose()
+    }
+
+    /// Returns whether a job runs, or waits for anything but a person who paused it.
+    pub async fn has_pending_jobs(&self) -> Result<bool, Error> {
+        let sql = concat!(
+            "SELECT CAST(1 AS BIGINT) WHERE EXISTS (SELECT 1 FROM jobs WHERE state = 'published') \
+             OR EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND NOT paused AND NOT ",
+            is_paused!("worker_kind"),
+            ")"
+        );
+        Ok(self.fetch_optional::<(i64,)>("look whether any job is open", sql, &[]).await?.is_some())
     }
 
     /// Counts the jobs that have not ended.

@@ -63,6 +63,7 @@ impl TryFrom<JobRow> for Job {
             position: None,
             progress: None,
             result: row.result.map(|text| from_json("the result of a job", &text)).transpose()?,
+            tags: Vec::new(),
             failure: row.failure.map(|text| from_json("the failure of a job", &text)).transpose()?,
             group_id: row.group_id.map(GroupId),
             cell: row.cell.map(count),

@@ -3,6 +3,7 @@
 pub(crate) mod download;
 pub(crate) mod inspect;
 mod range;
+pub(crate) mod tags;
 pub(crate) mod upload;
 
 use std::sync::Arc;
@@ -14,10 +15,12 @@ use axum::{
 use contract::{asset::Asset, page::Page};
 
 use super::{Api, jobs::page, problem::Error, query::Query};
+use crate::tagging::words::{MOST_CHARACTERS, normalised};
 
 /// Lists stored files, newest first: those that jobs made and those that were uploaded.
 #[utoipa::path(get, path = "/api/assets", tag = "assets",
     params(
+        ("tag" = Option<String>, Query, max_length = 40, description = "Only pictures with this tag, whatever its case."),
         ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before."),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 200, description = "How many rows: 50 without it."),
     ),
@@ -27,9 +30,12 @@ pub(crate) async fn list_assets(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Page<Asset>>, Error> {
     let mut query = Query::new(query.as_deref());
+    let tag = query.short_text("tag", MOST_CHARACTERS);
     let (cursor, limit) = page(&mut query);
     query.finish()?;
-    Ok(Json(api.db.list_assets(cursor, limit).await?))
+    // What is no tag has no pictures.
+    let tag = tag.map(|tag| normalised(&tag).unwrap_or(tag));
+    Ok(Json(api.db.list_assets(tag.as_deref(), cursor, limit).await?))
 }
 
 impl From<::assets::Error> for Error {

@@ -67,13 +67,16 @@ pub(crate) fn page(query: &mut Query) -> (Option<Cursor>, u32) {
     (query.parsed("cursor"), query.number("limit", 1, MOST_PAGE_ROWS).unwrap_or(PAGE_ROWS))
 }
 
-/// Returns a job; while it waits, with its place in line.
+/// Returns a job; while it waits, with its place in line; once its pictures are tagged, with their tags.
 #[utoipa::path(get, path = "/api/jobs/{id}", tag = "jobs",
     params(("id" = JobId, Path, description = "Which job.")),
     responses((status = 200, description = "The job.", body = Job)))]
 pub(crate) async fn load_job(State(api): State<Arc<Api>>, Id(id): Id<JobId>) -> Result<Json<Job>, Error> {
     let mut job = api.db.find_job(id).await?.ok_or_else(|| no_job(id))?;
     fill_in_position(&api, &mut job).await?;
+    if job.state == JobState::Succeeded {
+        job.tags = api.db.list_tags_of_job(id).await?;
+    }
     if api.dispatch.queue_away_for().is_none() {
         fill_in_progress(&api.queue, std::slice::from_mut(&mut job)).await;
     }

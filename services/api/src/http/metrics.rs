@@ -10,11 +10,14 @@ use axum::{
     http::{Method, StatusCode, header},
     response::IntoResponse,
 };
-use contract::system::QueueDepth;
+use contract::{
+    system::QueueDepth,
+    tag::{TaggingDepth, TaggingState},
+};
 use prometheus::{HistogramOpts, HistogramVec, IntGauge, IntGaugeVec, Opts, core::Collector};
 use tracing::warn;
 
-use super::Api;
+use super::{Api, system::load_tagging};
 
 /// From a millisecond to a minute: lists take a few milliseconds, `Prefer: wait` takes as long as a picture.
 const BUCKETS_S: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0, 60.0];
@@ -26,6 +29,7 @@ struct Metrics {
     running: IntGaugeVec,
     oldest_queued_s: IntGaugeVec,
     is_paused: IntGaugeVec,
+    untagged: IntGaugeVec,
 }
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
@@ -38,6 +42,10 @@ static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         running: register(by_kind("atelier_jobs_running", "Jobs that workers have.")),
         oldest_queued_s: register(by_kind("atelier_jobs_oldest_queued_seconds", "Age of the oldest waiting job.")),
         is_paused: register(by_kind("atelier_queue_paused", "1 while these workers get nothing new.")),
+        untagged: register(IntGaugeVec::new(
+            Opts::new("atelier_pictures_untagged", "Pictures that wait to be tagged, and that were set aside."),
+            &["state"],
+        )),
     }
 });
 
@@ -79,6 +87,10 @@ pub(crate) async fn render_metrics(State(api): State<Arc<Api>>) -> impl IntoResp
         // The page must work especially when other things do not.
         Err(error) => warn!("metrics show old depths of the queue: {:#}", anyhow::Error::from(error)),
     }
+    match load_tagging(&api).await {
+        Ok(depth) => show_tagging(&depth),
+        Err(error) => warn!("metrics show old numbers of pictures without tags: {:#}", anyhow::Error::from(error)),
+    }
     ([(header::CONTENT_TYPE, chassis::metrics::MEDIA_TYPE)], chassis::metrics::render())
 }
 
@@ -89,4 +101,11 @@ fn show_depth(depth: &QueueDepth) {
     METRICS.running.with_label_values(&kind).set(number(depth.running));
     METRICS.oldest_queued_s.with_label_values(&kind).set(number(depth.oldest_queued_s));
     METRICS.is_paused.with_label_values(&kind).set(i64::from(depth.is_paused));
+}
+
+fn show_tagging(depth: &TaggingDepth) {
+    let states = [(TaggingState::Waiting, depth.waiting), (TaggingState::SetAside, depth.set_aside)];
+    for (state, count) in states {
+        METRICS.untagged.with_label_values(&[state.as_str()]).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
 }

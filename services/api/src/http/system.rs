@@ -5,13 +5,14 @@ use std::{path::Path, sync::Arc, time::Duration};
 use axum::{Json, extract::State};
 use contract::{
     system::{Check, QueueDepth, System, Verdict},
+    tag::TaggingDepth,
     worker::WorkerState,
 };
 use tokio::time::timeout;
 use url::Url;
 
 use super::{Api, problem::Error};
-use crate::live;
+use crate::{db, live};
 
 /// How long each look may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -45,6 +46,7 @@ pub(crate) async fn load_system(State(api): State<Arc<Api>>) -> Result<Json<Syst
     let queues = timeout(PATIENCE, api.db.queue_depths(api.clock.now())).await;
     let queues = queues.ok().and_then(Result::ok).unwrap_or_default();
     checks.extend(look_at_queues(&queues));
+    let tagging = timeout(PATIENCE, load_tagging(&api)).await.ok().and_then(Result::ok).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Ok(Json(System {
         version,
@@ -54,8 +56,15 @@ pub(crate) async fn load_system(State(api): State<Arc<Api>>) -> Result<Json<Syst
         memory_total_mib,
         memory_available_mib,
         memory,
+        tagging,
         disk_free_mib,
     }))
+}
+
+/// Returns how much there is to tag.
+pub(crate) async fn load_tagging(api: &Api) -> Result<TaggingDepth, db::Error> {
+    let (waiting, set_aside) = api.db.count_taggings().await?;
+    Ok(TaggingDepth { is_on: api.config.auto_tagging, waiting, set_aside })
 }
 
 async fn look_at_database(api: &Api) -> Check {

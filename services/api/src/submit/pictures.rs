@@ -27,7 +27,7 @@ impl Reception {
         let (owner, created_at) = (owner.to_owned(), self.clock.now());
         let new = NewAsset { file, job_id: None, parents: Vec::new(), owner, created_at };
         self.db.insert_asset(&new).await?;
-        Ok(Asset { file: new.file, job_id: None, parents: Vec::new(), created_at })
+        Ok(Asset { file: new.file, job_id: None, parents: Vec::new(), tags: Vec::new(), created_at })
     }
 
     /// Decodes a picture that came from outside; returns what it is, or why it cannot be used.

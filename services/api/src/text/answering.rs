@@ -30,7 +30,9 @@ impl Answering {
     pub(super) fn open(shared: &Arc<Shared>, job: TextJob, priority: Priority) -> Result<Self, Error> {
         let id = job.id;
         let mut book = shared.book();
-        if book.len() >= shared.parts.settings.open {
+        // What nobody waits for takes no place from those who do.
+        let taken = if priority < Priority::Batch { book.count_awaited() } else { book.len() };
+        if taken >= shared.parts.settings.open {
             shared.metrics.count_end("refused");
             return Err(Error::Full(shared.parts.settings.open));
         }

@@ -74,6 +74,11 @@ impl Book {
         self.asks.len()
     }
 
+    /// Counts the requests that somebody waits for: all but those of the lowest priority.
+    pub(super) fn count_awaited(&self) -> usize {
+        self.asks.values().filter(|ask| ask.priority < Priority::Batch).count()
+    }
+
     /// Enters a request. Returns its number, and where the messages come.
     pub(super) fn enter(&mut self, job: TextJob, priority: Priority) -> (u64, UnboundedReceiver<Message>) {
         let (sender, receiver) = unbounded_channel();

@@ -11,3 +11,4 @@ mod lists;
 mod opening;
 mod order;
 mod pausing;
+mod tagging;

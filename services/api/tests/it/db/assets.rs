@@ -38,10 +38,10 @@ async fn a_file_is_on_record_once(ground: Ground) {
     let asset = upload('a');
     ground.db.insert_asset(&asset).await.unwrap();
     ground.db.insert_asset(&NewAsset { owner: "bob".to_owned(), ..asset.clone() }).await.unwrap();
-    assert_eq!(ground.db.list_assets(None, 10).await.unwrap().data.len(), 1);
+    assert_eq!(ground.db.list_assets(None, None, 10).await.unwrap().data.len(), 1);
     // The same bytes may be there under another name.
     ground.db.insert_asset(&upload('a')).await.unwrap();
-    assert_eq!(ground.db.list_assets(None, 10).await.unwrap().data.len(), 2);
+    assert_eq!(ground.db.list_assets(None, None, 10).await.unwrap().data.len(), 2);
 }
 
 async fn files_are_listed_newest_first_with_their_lineage(ground: Ground) {
@@ -54,7 +54,7 @@ async fn files_are_listed_newest_first_with_their_lineage(ground: Ground) {
     }
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = ground.db.list_assets(after, 3).await.unwrap();
+        let page = ground.db.list_assets(None, after, 3).await.unwrap();
         found.extend(page.data);
         match page.next_cursor {
             Some(cursor) => after = Some(cursor.parse().unwrap()),

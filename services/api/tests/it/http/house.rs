@@ -51,10 +51,15 @@ impl House {
     }
 
     pub(crate) async fn open_with(settings: &[(&str, &str)]) -> Self {
+        Self::open_at(Clock::system(), settings).await
+    }
+
+    /// Opens a server for which it is as late as this clock says.
+    pub(crate) async fn open_at(clock: Clock, settings: &[(&str, &str)]) -> Self {
         let (valkey, folder) = (TestValkey::start().unwrap(), TempDir::new().unwrap());
         let config = config(folder.path(), &valkey.url(), settings);
         let stop = CancellationToken::new();
-        let server = Server::start(config, Clock::system(), stop.clone()).await.unwrap();
+        let server = Server::start(config, clock, stop.clone()).await.unwrap();
         chassis::tls::install_tls();
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let queue = Queue::connect(&valkey.url(), "atelier").await.unwrap();

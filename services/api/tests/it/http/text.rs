@@ -6,4 +6,5 @@ mod others;
 mod prompt_fields;
 mod prompts;
 mod responses;
+mod tagging;
 mod words;
