@@ -62,6 +62,8 @@ fn describe(client: &Client, shown: &Shown) -> String {
     }
     for asset in job.result.iter().flat_map(|result| &result.assets) {
         lines.push(format!("  picture    {} ({})", client.asset_address(asset), words::size(asset.size_bytes)));
+        let of_it = job.tags.iter().filter(|of| of.asset_id == asset.id);
+        lines.extend(of_it.flat_map(|of| words::tags(&of.tags)).map(|tags| format!("  tags       {tags}")));
     }
     lines.extend(words::measures(job));
     lines.extend(timeline::lines(job));
@@ -93,6 +95,29 @@ mod tests {
             text.contains("\n  measure    pixels were decoded in tiles, because memory ran out without it\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn the_tags_of_a_picture_stand_below_it_with_how_sure_they_are_and_who_says_so() {
+        let client = Client::new(&"http://127.0.0.1:8080".parse().unwrap(), None).unwrap();
+        let said = |tag: &str, source: serde_json::Value, confidence: Option<f64>| {
+            serde_json::json!({ "tag": tag, "facet": "subject", "source": source, "confidence": confidence,
+                                "tagged_at": "2026-01-02T03:05:00Z" })
+        };
+        let tags = [
+            said("lighthouse", serde_json::json!({ "type": "picture", "model": "eye" }), Some(0.9)),
+            said("sea", serde_json::json!({ "type": "picture", "model": "eye" }), Some(0.07)),
+            said("mine", serde_json::json!({ "type": "person" }), None),
+        ];
+        let id = "01980000-0000-7000-8000-000000000002";
+        let tags = serde_json::from_value(serde_json::json!([{ "asset_id": id, "tags": tags }])).unwrap();
+        let text = describe(&client, &Shown { job: Job { tags, ..finished_job() }, attempts: vec![] });
+        assert!(
+            text.contains("\n  tags       lighthouse 90 %, sea 7 % (seen by eye)\n  tags       mine (a person)\n"),
+            "{text}"
+        );
+        let untagged = describe(&client, &Shown { job: finished_job(), attempts: vec![] });
+        assert!(!untagged.contains("  tags"), "{untagged}");
     }
 
     #[test]

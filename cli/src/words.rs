@@ -5,6 +5,7 @@ use contract::{
     job::{Failure, Job},
     problem::Problem,
     spec::JobSpec,
+    tag::{Tag, TagSource},
 };
 use serde_json::Value;
 use time::{Duration, OffsetDateTime, UtcOffset, macros::format_description};
@@ -53,6 +54,30 @@ pub(crate) fn problem(problem: &Problem) -> String {
 pub(crate) fn measures(job: &Job) -> Vec<String> {
     let measures = job.result.iter().flat_map(|result| &result.measures);
     measures.map(|measure| format!("  measure    {}", measure.message)).collect()
+}
+
+/// Returns tags with how sure they are, a line for each source.
+pub(crate) fn tags(tags: &[Tag]) -> Vec<String> {
+    let mut sources: Vec<&TagSource> = Vec::new();
+    for tag in tags {
+        if !sources.contains(&&tag.source) {
+            sources.push(&tag.source);
+        }
+    }
+    let word = |tag: &Tag| match tag.confidence {
+        Some(confidence) => format!("{} {:.0} %", tag.tag, confidence * 100.0),
+        None => tag.tag.clone(),
+    };
+    let line = |source: &TagSource| {
+        let words: Vec<String> = tags.iter().filter(|tag| tag.source == *source).map(word).collect();
+        let source = match source {
+            TagSource::Picture { model } => format!("seen by {model}"),
+            TagSource::Prompt { model } => format!("read from the prompt by {model}"),
+            TagSource::Person => "a person".to_owned(),
+        };
+        format!("{} ({source})", words.join(", "))
+    };
+    sources.into_iter().map(line).collect()
 }
 
 /// Returns where a job stands, in one word.
