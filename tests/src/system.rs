@@ -182,6 +182,8 @@ impl System {
             ("ATELIER_DATABASE_URL", database_url),
             // Engines that spin at barriers would fight for the two cores of a small machine.
             ("ATELIER_THREADS", "1".to_owned()),
+            // A pause in a test is no idle time, unless the test says so.
+            ("ATELIER_AUTO_TAGGING", "false".to_owned()),
         ]
         .into_iter()
         .map(|(key, value)| (key.to_owned(), value))

@@ -23,6 +23,7 @@ mod prompts;
 mod sd_engine;
 mod several;
 mod survival;
+mod tagging;
 mod text;
 
 use std::time::Duration;
