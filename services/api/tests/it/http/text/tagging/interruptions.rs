@@ -43,6 +43,9 @@ async fn nobody_is_asked_before_the_machine_was_idle_for_a_while() {
     let mut studio = Studio::open_with(&[]).await;
     studio.announce(WorkerState::Idle, &[MODEL]).await;
     let (_, picture) = studio.paint("a lighthouse").await;
+    studio.assert_not_asked_now().await;
+    studio.clock.advance(Duration::from_secs(29));
+    studio.assert_not_asked_now().await;
     let lease = studio.asked_while(Duration::from_millis(100)).await;
     assert!(studio.clock.now() >= noon() + Duration::from_secs(30), "{}", studio.clock.now());
     tag(lease).await;

@@ -139,6 +139,11 @@ impl Studio {
     /// Asserts that the model is not asked, however long nobody seems to need the machine.
     pub(super) async fn assert_not_asked(&mut self) {
         self.clock.advance(Duration::from_secs(60 * 60 * 24));
+        self.assert_not_asked_now().await;
+    }
+
+    /// Asserts that the model is not asked at this time of the clock.
+    pub(super) async fn assert_not_asked_now(&mut self) {
         let stop = CancellationToken::new();
         let stopper = stop.clone();
         tokio::spawn(async move {
