@@ -59,6 +59,13 @@ const OPERATIONS: &[(&str, &str)] = &[
     ("tokenize_text", "the_real_engine_chats_streams_embeds_and_counts_tokens"),
     ("detokenize_tokens", "the_real_engine_chats_streams_embeds_and_counts_tokens"),
     ("apply_template", "the_real_engine_chats_streams_embeds_and_counts_tokens"),
+    ("enhance_prompt", "whatever_the_model_says_an_answer_keeps_to_its_form"),
+    ("vary_prompt", "whatever_the_model_says_an_answer_keeps_to_its_form"),
+    ("extract_style", "whatever_the_model_says_an_answer_keeps_to_its_form"),
+    ("describe_picture", "whatever_the_model_says_an_answer_keeps_to_its_form"),
+    ("set_fields", "fields_that_come_back_are_those_that_a_job_takes"),
+    ("load_tags", "a_chat_that_comes_while_a_picture_is_tagged_is_answered_and_the_picture_tagged_afterwards"),
+    ("retry_tagging", "a_chat_that_comes_while_a_picture_is_tagged_is_answered_and_the_picture_tagged_afterwards"),
     ("list_workers", "a_worker_that_is_told_to_stop_finishes_its_job_takes_no_other_and_ends_well"),
     ("load_system", "the_pages_of_operation_say_how_everything_is"),
     ("list_keys", "with_a_key_nobody_without_one_gets_anywhere_and_scopes_hold"),
@@ -89,9 +96,11 @@ const SOURCES: &[&str] = &[
     include_str!("live.rs"),
     include_str!("operations.rs"),
     include_str!("order.rs"),
+    include_str!("prompts.rs"),
     include_str!("sd_engine.rs"),
     include_str!("several.rs"),
     include_str!("survival.rs"),
+    include_str!("tagging.rs"),
 ];
 
 fn source_of(test: &str) -> &'static str {
