@@ -75,21 +75,6 @@ async fn a_small_request_waits_behind_a_large_one() {
 }
 
 #[tokio::test]
-async fn who_was_asked_already_comes_first() {
-    let mut desk = Desk::new().await;
-    let beside = |state| {
-        let mut told = holding("asked", held("idle", 300, 10_000));
-        told.held.insert("cheap".to_owned(), held(state, 300, 0));
-        told
-    };
-    desk.sync("holder", &beside("busy")).await;
-    desk.open().await;
-    desk.sync("asker", &asking("n", 400)).await;
-    assert_eq!(desk.sync("holder", &beside("busy")).await.leaving, ["asked"]);
-    assert_eq!(desk.sync("holder", &beside("idle")).await.leaving, ["asked"]);
-}
-
-#[tokio::test]
 async fn what_is_pinned_stays_however_little_it_is_worth() {
     let mut desk = Desk::new().await;
     let mut told = holding("pinned", Held { is_pinned: true, ..held("idle", 350, 0) });
