@@ -2,7 +2,7 @@
 //!
 //! An engine is built for one kind of device, and several builds may lie side by side: `sd-engine-cuda`, `sd-engine-vulkan`,
 //! `sd-engine`. Whether a build works here is only known when it has computed something: a library may be missing, a driver
-//! too old, a card not there. So each is tried by a small real run, and what came of it is remembered.
+//! too old, a card not there. So each is tried by a small real run, and what works is remembered.
 
 mod found;
 mod remembered;
@@ -31,7 +31,7 @@ pub struct Search {
     pub device: String,
     /// How long a build may take to show that it works.
     pub limit: Duration,
-    /// The file in which is kept what came of the trials.
+    /// The file in which is kept which builds have been seen to work.
     pub notes: PathBuf,
 }
 
@@ -80,7 +80,7 @@ impl Search {
     /// Takes the first build that works. `trial` starts a build, makes it compute something where that is asked for, and
     /// returns on what it computes, or why it does not.
     ///
-    /// What an earlier start found out is not found out again while neither the program nor the machine has changed.
+    /// What an earlier start has seen computing is only started, while neither the program nor the machine has changed.
     pub async fn choose(&self, trial: impl AsyncFn(&Build, Depth) -> Result<String, String>) -> Result<Choice, Error> {
         let engine = self.engine;
         let found = find(engine, self.folder.as_deref(), &self.device);
@@ -98,9 +98,7 @@ impl Search {
                 continue;
             }
             let outcome = self.outcome(&build, &notes, &trial).await;
-            notes.note(&build.program, &self.device, &outcome);
-            // At once: who loses patience with a build that hangs, and starts the worker again, need not wait for it twice.
-            notes.save(&self.notes);
+            notes.note(&build.program, &self.device, outcome.is_ok());
             let (verdict, finding) = match outcome {
                 Ok(device) => {
                     let finding = format!("computes on {device}");
@@ -111,27 +109,24 @@ impl Search {
             };
             builds.push(EngineBuild { program: name, verdict, finding });
         }
+        notes.save(&self.notes);
         let Some((program, device)) = chosen else { return Err(Error::NoneWorks { engine, builds }) };
         tell(engine, &builds);
         Ok(Choice { program, device, builds })
     }
 
-    /// Returns what a build computes on, or why it does not: as it is remembered, or by a trial.
+    /// Returns what a build computes on, or why it does not.
     async fn outcome(
         &self,
         build: &Build,
         notes: &Notes,
         trial: &impl AsyncFn(&Build, Depth) -> Result<String, String>,
     ) -> Result<String, String> {
-        match notes.find(&build.program, &self.device) {
-            Some(Err(why)) => return Err(why),
-            Some(Ok(_)) => {
-                let started = self.try_out(build, Depth::Start, trial).await;
-                if started.is_ok() {
-                    return started;
-                }
+        if notes.know(&build.program, &self.device) {
+            let started = self.try_out(build, Depth::Start, trial).await;
+            if started.is_ok() {
+                return started;
             }
-            None => {}
         }
         self.try_out(build, Depth::Computation, trial).await
     }
@@ -250,17 +245,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_remembered_is_only_started_and_tried_as_a_whole_when_it_does_not_start() {
+    async fn what_worked_is_only_started_and_what_failed_is_tried_again() {
         let folder = tempfile::tempdir().unwrap();
         let on_cpu = |name: &str| if name == "painter-cpu" { Ok("cpu".to_owned()) } else { Err("no card".to_owned()) };
         choose(folder.path(), "", |name, _| on_cpu(name)).await.0.unwrap();
         let (chosen, trials) = choose(folder.path(), "", |name, _| on_cpu(name)).await;
         assert_eq!(found::name(&chosen.unwrap().program), "painter-cpu");
-        assert_eq!(trials, [("painter-cpu".to_owned(), Depth::Start)]);
+        let (card, cpu) = ("painter-cuda".to_owned(), "painter-cpu".to_owned());
+        assert_eq!(trials, [(card.clone(), Depth::Computation), (cpu.clone(), Depth::Start)]);
         let (chosen, trials) = choose(folder.path(), "", |_, _| Err("gone".to_owned())).await;
         assert!(matches!(chosen, Err(Error::NoneWorks { .. })), "{chosen:?}");
-        assert_eq!(trials.iter().map(|(_, depth)| *depth).collect::<Vec<_>>(), [Depth::Start, Depth::Computation]);
-        // It failed then, and what failed is remembered, too.
-        assert_eq!(choose(folder.path(), "", |_, _| Ok("cuda0".to_owned())).await.1, []);
+        assert_eq!(trials[1..], [(cpu.clone(), Depth::Start), (cpu, Depth::Computation)]);
+        // Perhaps the driver was busy: what failed is tried again.
+        let (chosen, trials) = choose(folder.path(), "", |_, _| Ok("cuda0".to_owned())).await;
+        assert_eq!(found::name(&chosen.unwrap().program), card);
+        assert_eq!(trials, [(card, Depth::Computation)]);
     }
 }

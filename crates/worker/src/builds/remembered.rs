@@ -1,4 +1,4 @@
-//! What came of earlier trials, in a file: while neither the program nor the machine has changed, it is still true.
+//! Which builds have been seen to work, in a file: while neither the program nor the machine has changed, that is still likely.
 
 use std::{
     collections::BTreeSet,
@@ -17,16 +17,10 @@ const LIBRARIES: &str = "/etc/ld.so.cache";
 /// Where cards show, and what their names begin with.
 const CARDS: [(&str, &str); 3] = [("/dev", "nvidia"), ("/dev", "kfd"), ("/dev/dri", "")];
 
-/// What came of trials.
+/// Which builds have been seen to work, and under which circumstances.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Notes {
-    trials: Vec<Note>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Note {
-    of: Circumstances,
-    outcome: Outcome,
+    works: Vec<Circumstances>,
 }
 
 /// What a trial depends on.
@@ -42,15 +36,6 @@ struct Circumstances {
     machine: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Outcome {
-    /// On this device.
-    Works(String),
-    /// For this reason.
-    Fails(String),
-}
-
 impl Notes {
     /// Reads a file; what is not there or cannot be read says nothing.
     pub(super) fn load(path: &Path) -> Self {
@@ -61,25 +46,16 @@ impl Notes {
         })
     }
 
-    /// Returns what came of the trial of a program that is still the same, on a machine that is still the same.
-    pub(super) fn find(&self, program: &Path, device: &str) -> Option<Result<String, String>> {
-        let of = circumstances(program, device)?;
-        let note = self.trials.iter().find(|note| note.of == of)?;
-        Some(match note.outcome.clone() {
-            Outcome::Works(device) => Ok(device),
-            Outcome::Fails(why) => Err(why),
-        })
+    /// Returns whether this program has been seen to work, as it still is, on the machine as it still is.
+    pub(super) fn know(&self, program: &Path, device: &str) -> bool {
+        circumstances(program, device).is_some_and(|of| self.works.contains(&of))
     }
 
-    /// Notes what came of a trial, in the place of what came of an earlier one.
-    pub(super) fn note(&mut self, program: &Path, device: &str, outcome: &Result<String, String>) {
-        let Some(of) = circumstances(program, device) else { return };
-        self.trials.retain(|note| (&note.of.program, &note.of.device) != (&of.program, &of.device));
-        let outcome = match outcome.clone() {
-            Ok(device) => Outcome::Works(device),
-            Err(why) => Outcome::Fails(why),
-        };
-        self.trials.push(Note { of, outcome });
+    /// Notes whether a program works, in the place of what was known of it. That one failed is not kept: perhaps the driver was
+    /// busy, or the machine, and the next start may find it working.
+    pub(super) fn note(&mut self, program: &Path, device: &str, is_working: bool) {
+        self.works.retain(|of| (of.program.as_path(), of.device.as_str()) != (program, device));
+        self.works.extend(circumstances(program, device).filter(|_| is_working));
     }
 
     /// Writes the file. Where that cannot be done, the next start tries the builds again.
@@ -91,7 +67,7 @@ impl Notes {
             fs::rename(&partial, path)
         };
         if let Err(error) = write() {
-            debug!("could not note what came of the trials in {}: {error}", path.display());
+            debug!("could not note which builds work in {}: {error}", path.display());
         }
     }
 }
@@ -130,20 +106,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_found_holds_until_the_program_changes() {
+    fn what_was_found_holds_until_the_program_changes_or_fails() {
         let folder = tempfile::tempdir().unwrap();
         let (program, file) = (folder.path().join("painter"), folder.path().join("notes/painter.json"));
         fs::write(&program, "one").unwrap();
         let mut notes = Notes::load(&file);
-        notes.note(&program, "", &Err("no card".to_owned()));
-        notes.note(&program, "cpu", &Ok("cpu".to_owned()));
+        notes.note(&program, "", false);
+        notes.note(&program, "cpu", true);
+        notes.note(&program, "cuda:0", true);
+        notes.note(&program, "cuda:0", false);
         notes.save(&file);
         let notes = Notes::load(&file);
-        assert_eq!(notes.find(&program, ""), Some(Err("no card".to_owned())));
-        assert_eq!(notes.find(&program, "cpu"), Some(Ok("cpu".to_owned())));
-        assert_eq!(notes.find(&program, "cuda:0"), None);
+        let known = ["", "cpu", "cuda:0", "vulkan"].map(|device| notes.know(&program, device));
+        assert_eq!(known, [false, true, false, false]);
         fs::write(&program, "another").unwrap();
-        assert_eq!(notes.find(&program, ""), None);
+        assert!(!notes.know(&program, "cpu"));
     }
 
     #[test]
@@ -151,6 +128,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("painter");
         fs::write(&program, "{").unwrap();
-        assert_eq!(Notes::load(&program).find(&program, ""), None);
+        assert!(!Notes::load(&program).know(&program, ""));
     }
 }

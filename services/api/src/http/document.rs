@@ -16,7 +16,7 @@ use utoipa::{
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
-use super::{access, problem, routes};
+use super::{access, finish::WORDS, problem, routes};
 
 /// The path that stands once for every kind of job in the router, and once a kind in the document.
 const WORKFLOWS: &str = "/api/workflows/{kind}";
@@ -35,6 +35,11 @@ const WITH_BODY: [(&str, &str); 4] = [
     ("415", "The body has another content type."),
     ("422", "A field is wrong."),
 ];
+
+/// The answer of a route that a text worker answers, and that of one that takes no answer but one of its form.
+const TOO_MANY: (&str, &str) = ("429", "Too many requests are open.");
+const UNUSABLE_ANSWER: (&str, &str) = ("502", "The language model gave no answer that can be used.");
+const PROMPTS: &str = "/api/prompt/";
 
 /// Where a body may be left out, which utoipa cannot say of a body of a plain type.
 const OPTIONAL_BODIES: [&str; 3] = ["/api/jobs/retry", "/api/queue/pause", "/api/queue/resume"];
@@ -166,6 +171,8 @@ fn add_answers(path: &str, method: &str, operation: &mut Value) {
     }
     if !operation["requestBody"].is_null() {
         answers.extend(WITH_BODY);
+        answers.extend(WORDS.iter().any(|words| path.starts_with(words)).then_some(TOO_MANY));
+        answers.extend(path.starts_with(PROMPTS).then_some(UNUSABLE_ANSWER));
     }
     if OPTIONAL_BODIES.contains(&path) {
         operation["requestBody"]["required"] = Value::Bool(false);
@@ -174,6 +181,10 @@ fn add_answers(path: &str, method: &str, operation: &mut Value) {
     for (status, description) in answers {
         responses.entry(status).or_insert_with(|| {
             let mut answer = json!({ "description": description });
+            if status == TOO_MANY.0 {
+                let seconds = json!({ "type": "integer", "format": "int64", "minimum": 0 });
+                answer["headers"] = json!({ "Retry-After": { "schema": seconds } });
+            }
             if method != "head" {
                 answer["content"] = json!({ problem::MEDIA_TYPE: { "schema": { "$ref": reference("Problem") } } });
             }

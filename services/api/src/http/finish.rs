@@ -35,7 +35,7 @@ const JSON_PROBLEM: HeaderValue = HeaderValue::from_static(problem::MEDIA_TYPE);
 const UPLOADS: &str = "/api/assets";
 const INSPECTIONS: &str = "/api/assets/inspect";
 /// What is asked below here, a text worker answers, which may have to load its model first.
-const WORDS: [&str; 2] = ["/api/llm/", "/api/prompt/"];
+pub(super) const WORDS: [&str; 2] = ["/api/llm/", "/api/prompt/"];
 const UPLOAD_WITHIN: Duration = Duration::from_secs(60 * 60);
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use contract::event::Phase;
+use testkit::wait::until_true;
 use worker::{Engine as _, EngineError};
 
-use crate::studio::{Attempt, Studio, kill, order, until};
+use crate::studio::{Attempt, Studio, kill, order};
 
 #[tokio::test]
 async fn a_child_that_is_killed_in_the_middle_of_a_job_is_a_crash_with_a_reason_and_the_next_job_works() {
@@ -52,7 +53,7 @@ async fn a_child_that_dies_while_nobody_needs_it_is_no_job_s_failure() {
     studio.make(&order(|_| {})).await.unwrap();
     let child = studio.engine.process_id().unwrap();
     kill(child);
-    until("the death to be noticed", || studio.engine.resident_models().is_empty()).await;
+    until_true("the death to be noticed", async || studio.engine.resident_models().is_empty()).await;
     studio.make(&order(|_| {})).await.unwrap();
     assert_ne!(studio.engine.process_id().unwrap(), child);
 }

@@ -30,16 +30,6 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// Short, because a new ledger is closed for so long.
 const MEMORY_LEASE: Duration = Duration::from_millis(300);
 
-/// Looks every millisecond, because nobody announces it, until it is so.
-pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let looking = async {
-        while !is_so() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, looking).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
-}
-
 /// An engine and its models.
 pub(crate) struct Studio {
     pub(crate) engine: SdEngine,

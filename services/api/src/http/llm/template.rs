@@ -6,7 +6,6 @@ use axum::{Extension, body::Body, extract::State, http::HeaderMap, response::Res
 use contract::{
     AssetId,
     llm::{ApplyTemplate, ModelText},
-    problem::Problem,
     text::{
         Chat, TextRequest, TextSampling,
         chat::{Message, Part, ToolChoice},
@@ -29,13 +28,7 @@ use crate::http::{
 /// While the model is loaded, spaces keep the connection alive from the 45th second on; what goes wrong after that is a problem
 /// in the body of a 200.
 #[utoipa::path(post, path = "/api/llm/template", tag = "llm", request_body = ApplyTemplate,
-    responses(
-        (status = 200, description = "The prompt.", body = ModelText),
-        (status = 422, description = "A field is wrong, or the model cannot be used.",
-            content_type = "application/problem+json", body = Problem),
-        (status = 429, description = "Too many requests are open.", content_type = "application/problem+json",
-            body = Problem, headers(("Retry-After" = u64))),
-    ))]
+    responses((status = 200, description = "The prompt.", body = ModelText)))]
 pub(crate) async fn apply_template(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::{Extension, body::Body, extract::State, http::HeaderMap, response::Response};
 use contract::{
     llm::{DetokenizeTokens, ModelText, TextTokens, TokenizeText},
-    problem::Problem,
     text::{Detokenize, TextAnswer, TextRequest, Tokenize},
 };
 
@@ -24,13 +23,7 @@ use crate::http::{
 /// While the model is loaded, spaces keep the connection alive from the 45th second on; what goes wrong after that is a problem
 /// in the body of a 200.
 #[utoipa::path(post, path = "/api/llm/tokenize", tag = "llm", request_body = TokenizeText,
-    responses(
-        (status = 200, description = "The tokens.", body = TextTokens),
-        (status = 422, description = "A field is wrong, or the model cannot be used.",
-            content_type = "application/problem+json", body = Problem),
-        (status = 429, description = "Too many requests are open.", content_type = "application/problem+json",
-            body = Problem, headers(("Retry-After" = u64))),
-    ))]
+    responses((status = 200, description = "The tokens.", body = TextTokens)))]
 pub(crate) async fn tokenize_text(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
@@ -53,13 +46,7 @@ pub(crate) async fn tokenize_text(
 /// While the model is loaded, spaces keep the connection alive from the 45th second on; what goes wrong after that is a problem
 /// in the body of a 200.
 #[utoipa::path(post, path = "/api/llm/detokenize", tag = "llm", request_body = DetokenizeTokens,
-    responses(
-        (status = 200, description = "The text.", body = ModelText),
-        (status = 422, description = "A field is wrong, or the model cannot be used.",
-            content_type = "application/problem+json", body = Problem),
-        (status = 429, description = "Too many requests are open.", content_type = "application/problem+json",
-            body = Problem, headers(("Retry-After" = u64))),
-    ))]
+    responses((status = 200, description = "The text.", body = ModelText)))]
 pub(crate) async fn detokenize_tokens(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,

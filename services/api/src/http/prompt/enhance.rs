@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::{Extension, body::Body, extract::State, http::HeaderMap, response::Response};
 use contract::{
     job::Priority,
-    problem::Problem,
     prompt::{EnhancePrompt, WrittenPrompt},
 };
 use serde_json::json;
@@ -22,15 +21,7 @@ use crate::{
 
 /// Writes a better prompt of the same picture.
 #[utoipa::path(post, path = "/api/prompt/enhance", tag = "prompts", request_body = EnhancePrompt,
-    responses(
-        (status = 200, description = "The prompt.", body = WrittenPrompt),
-        (status = 422, description = "A field is wrong, or a model cannot be used.",
-            content_type = "application/problem+json", body = Problem),
-        (status = 429, description = "Too many requests are open.", content_type = "application/problem+json",
-            body = Problem, headers(("Retry-After" = u64))),
-        (status = 502, description = "The language model gave no answer that can be used.",
-            content_type = "application/problem+json", body = Problem),
-    ))]
+    responses((status = 200, description = "The prompt.", body = WrittenPrompt)))]
 pub(crate) async fn enhance_prompt(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use axum::{Extension, body::Body, extract::State, http::HeaderMap, response::Response};
 use contract::{
     job::Priority,
-    problem::Problem,
     prompt::{ChangedFields, SetFields},
     spec::JobKind,
 };
@@ -34,15 +33,7 @@ use crate::{
 ///
 /// Fields and bounds are those of `GET /api/capabilities`. What comes back was checked as a job is that somebody submits.
 #[utoipa::path(post, path = "/api/prompt/fields", tag = "prompts", request_body = SetFields,
-    responses(
-        (status = 200, description = "What changes.", body = ChangedFields),
-        (status = 422, description = "A field is wrong, or a model cannot be used.",
-            content_type = "application/problem+json", body = Problem),
-        (status = 429, description = "Too many requests are open.", content_type = "application/problem+json",
-            body = Problem, headers(("Retry-After" = u64))),
-        (status = 502, description = "The language model gave no answer that can be used.",
-            content_type = "application/problem+json", body = Problem),
-    ))]
+    responses((status = 200, description = "What changes.", body = ChangedFields)))]
 pub(crate) async fn set_fields(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,

@@ -6,7 +6,7 @@ use axum::{Extension, body::Body, extract::State, http::HeaderMap, response::Res
 use contract::{
     asset::AssetRef,
     job::Priority,
-    problem::{FieldError, Problem},
+    problem::FieldError,
     prompt::{ExtractStyle, PromptStyle},
 };
 use serde::Deserialize;
@@ -52,15 +52,7 @@ struct Style {
 
 /// Finds what prompts and pictures have in common in how they look.
 #[utoipa::path(post, path = "/api/prompt/style", tag = "prompts", request_body = ExtractStyle,
-    responses(
-        (status = 200, description = "The style.", body = PromptStyle),
-        (status = 422, description = "A field is wrong, or a model cannot be used.",
-            content_type = "application/problem+json", body = Problem),
-        (status = 429, description = "Too many requests are open.", content_type = "application/problem+json",
-            body = Problem, headers(("Retry-After" = u64))),
-        (status = 502, description = "The language model gave no answer that can be used.",
-            content_type = "application/problem+json", body = Problem),
-    ))]
+    responses((status = 200, description = "The style.", body = PromptStyle)))]
 pub(crate) async fn extract_style(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,

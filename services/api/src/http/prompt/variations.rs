@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::{Extension, body::Body, extract::State, http::HeaderMap, response::Response};
 use contract::{
     job::Priority,
-    problem::Problem,
     prompt::{PromptVariations, VaryPrompt},
 };
 use serde::Deserialize;
@@ -42,15 +41,7 @@ struct Variations {
 
 /// Writes other prompts of the same idea.
 #[utoipa::path(post, path = "/api/prompt/variations", tag = "prompts", request_body = VaryPrompt,
-    responses(
-        (status = 200, description = "The prompts.", body = PromptVariations),
-        (status = 422, description = "A field is wrong, or a model cannot be used.",
-            content_type = "application/problem+json", body = Problem),
-        (status = 429, description = "Too many requests are open.", content_type = "application/problem+json",
-            body = Problem, headers(("Retry-After" = u64))),
-        (status = 502, description = "The language model gave no answer that can be used.",
-            content_type = "application/problem+json", body = Problem),
-    ))]
+    responses((status = 200, description = "The prompts.", body = PromptVariations)))]
 pub(crate) async fn vary_prompt(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
