@@ -148,7 +148,12 @@ impl System {
 
     /// Starts another worker for pictures. It has announced itself once `until_workers` says so.
     pub fn start_worker(&mut self) -> anyhow::Result<Child> {
-        self.start_worker_of(&self.programs.worker_sd())
+        self.start_worker_with(&[])
+    }
+
+    /// Starts another worker for pictures with further settings.
+    pub fn start_worker_with(&mut self, further: &[(&str, &str)]) -> anyhow::Result<Child> {
+        self.start_worker_of(&self.programs.worker_sd(), further)
     }
 
     /// Starts another worker for text. It has announced itself once `until_workers` says so.
@@ -156,13 +161,14 @@ impl System {
         // Said now, and not by a worker that waits for ever.
         self.programs.llama_server()?;
         testkit::tiny_models::write_llm(&self.models())?;
-        self.start_worker_of(&self.programs.worker_llm())
+        self.start_worker_of(&self.programs.worker_llm(), &[])
     }
 
-    fn start_worker_of(&mut self, program: &Path) -> anyhow::Result<Child> {
+    fn start_worker_of(&mut self, program: &Path, further: &[(&str, &str)]) -> anyhow::Result<Child> {
         self.started += 1;
         let name = format!("worker-{}", self.started);
-        let settings = self.settings(&self.folder().join(&name));
+        let mut settings = self.settings(&self.folder().join(&name));
+        settings.extend(further.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         Child::start(&name, program, &settings, &self.folder().join(&name))
     }
 

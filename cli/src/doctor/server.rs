@@ -114,6 +114,7 @@ mod tests {
             kind: WorkerKind::Sd,
             engine: "scripted".into(),
             device: "cpu".into(),
+            memory_mib: None,
             state,
             job_id: None,
             resident_models: vec![],

@@ -157,12 +157,14 @@ pub struct Failure {
     pub remedy: Option<String>,
 }
 
-/// The classes of failure. `Rejected` is final; after the others another attempt may help.
+/// The classes of failure. After `Rejected` and `TooLarge` another attempt would not help; after the others it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureCode {
     /// The engine can never do this: a broken model file, a combination that it does not know.
     Rejected,
+    /// It needs more memory than any worker has.
+    TooLarge,
     /// The engine said no this time.
     Engine,
     /// The engine process died.

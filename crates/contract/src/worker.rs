@@ -17,6 +17,9 @@ pub struct Worker {
     pub engine: String,
     /// The device that it uses: `cpu`, `cuda:0`, …
     pub device: String,
+    /// How much memory its models may take, in MiB; none where it takes jobs of any size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
     /// What it is doing.
     pub state: WorkerState,
     /// The job that it runs.

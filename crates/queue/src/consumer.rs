@@ -39,6 +39,9 @@ pub struct Affinity {
     pub prefer_warm: bool,
     /// Models whose jobs are not taken for now: they failed to load here, or all places for them are taken.
     pub excluded_models: Vec<String>,
+    /// How much memory models may take here, in MiB: a job that was passed on by a worker with as much is not taken.
+    /// None: jobs of any size are.
+    pub memory_mib: Option<u64>,
 }
 
 /// The worker's side of the queue: one for each worker process, any number of leases at once.
@@ -252,6 +255,7 @@ impl<J: Work> Consumer<J> {
             self.next_look = Instant::now() + self.patience() / 2;
         }
         call.arg(&self.worker).arg(token).arg(if looks_for_expired { milliseconds(self.lease) } else { 0 });
+        call.arg(affinity.memory_mib.unwrap_or_default());
         call.arg(if affinity.prefer_warm { 1 } else { -1 }).arg(affinity.warm_models.len());
         for model in affinity.warm_models.iter().chain(&affinity.excluded_models) {
             call.arg(model_hash(model));

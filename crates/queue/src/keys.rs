@@ -5,6 +5,7 @@
 //! | key | form | holds |
 //! | --- | --- | --- |
 //! | `lane:<kind>:<rank>:<model>` | stream, group `w` | work: `id`. Pending entries are running jobs, idle time is the lease |
+//! | `lane:<kind>:<rank>:><MiB>:<model>` | the same | work that is too large for workers with so much memory |
 //! | `lanes:<kind>` | sorted set | the lanes that exist, by rank |
 //! | `job:<id>` | hash | `generation state lane entry job attempts max_attempts lease_ms cancel [token worker progress] [reply expires]` |
 //! | `done` | stream, group `api` | ends on their way to SQL: `id generation outcome attempts worker payload` |

@@ -131,6 +131,21 @@ impl<J: Work> Lease<J> {
         self.hold.end("release a job", &call).await
     }
 
+    /// Leaves the job to workers with more than `memory_mib`, because it does not fit into so much; the attempt does not count.
+    /// Gives the lease back when there are none. Tries until Valkey answers.
+    pub async fn pass_on(self, memory_mib: u64) -> Result<Result<Accepted, Self>, Error> {
+        let (keys, kind) = (self.hold.queue.keys(), self.job.worker_kind());
+        let job = keys.job(self.job.id());
+        let keys = [job, keys.done(), keys.events(), keys.wake(kind), keys.lanes(kind), keys.workers()];
+        let mut call = function("atelier_v1_pass_on", &keys);
+        call.arg(self.job.id().to_string()).arg(&self.hold.token).arg(memory_mib);
+        match self.hold.ask("leave a job to a larger worker", &call).await? {
+            1 => Ok(Ok(Accepted::Yes)),
+            0 => Ok(Ok(Accepted::Lost)),
+            _ => Ok(Err(self)),
+        }
+    }
+
     /// Ends the attempt with what [`Ending::encode`] returned.
     pub(crate) async fn end(self, outcome: Outcome, payload: &str) -> Result<Accepted, Error> {
         let keys = self.hold.queue.keys();

@@ -27,6 +27,7 @@ pub const FILES: &[(&str, &str)] = files![
     // After lease.lua, because it calls what hands a job over.
     "finish.lua",
     "release.lua",
+    "pass_on.lua",
     "recover.lua",
     "cancel.lua",
     "settle.lua",

@@ -3,13 +3,14 @@
 use std::{future::Future, time::Duration};
 
 use contract::{
+    JobId,
     cost::Cost,
     job::{Failure, FailureCode},
     result::JobResult,
 };
 use queue::{Accepted, Consumer, Ending, Lease, Outcome};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, error, info_span, warn};
+use tracing::{Instrument, error, info, info_span, warn};
 
 use crate::{
     complete::Completion,
@@ -43,6 +44,10 @@ impl<E: Engine> Worker<E> {
     /// Runs a leased job to its end, and returns the next one if it waits already.
     pub(crate) async fn run_job(&mut self, lease: Lease, consumer: &mut Consumer) -> (End, Option<Lease>) {
         let verdict = self.reach_verdict(&lease).await;
+        let lease = match self.pass_on(lease, &verdict).await {
+            Ok(end) => return (end, None),
+            Err(lease) => lease,
+        };
         match &verdict {
             Verdict::Fail(_, failure) => self.last_problem = Some(failure.message.clone()),
             Verdict::Succeed(..) => self.last_problem = None,
@@ -105,7 +110,7 @@ impl<E: Engine> Worker<E> {
                 return self.engine_lost(EngineError::Crashed { message }).await;
             }
             Driven::NotLoaded(error) => {
-                if !matches!(error, EngineError::Rejected { .. }) {
+                if !matches!(error, EngineError::Rejected { .. } | EngineError::TooLarge { .. }) {
                     self.residency.load_failed(self.started.elapsed(), model);
                 }
                 return engine_failure(error);
@@ -157,7 +162,24 @@ impl<E: Engine> Worker<E> {
         engine_failure(error)
     }
 
-    /// Tells the queue, which tries until it is heard, and hands over the next job; while the worker stops, not for long.
+    /// Leaves a job that is too large for this worker to one with more memory. Gives the lease back where it is not, and
+    /// where there is none.
+    async fn pass_on(&mut self, lease: Lease, verdict: &Verdict) -> Result<End, Lease> {
+        let Verdict::Fail(_, Failure { code: FailureCode::TooLarge, message, .. }) = verdict else { return Err(lease) };
+        let Some(memory_mib) = self.engine.memory_mib() else { return Err(lease) };
+        let id = lease.job.id;
+        match self.heard(id, lease.pass_on(memory_mib)).await {
+            Some(Ok(Accepted::Yes)) => {
+                info!(job.id = %id, "job {id} is left to a worker with more memory: {message}");
+                Ok(End::PassedOn)
+            }
+            Some(Ok(Accepted::Lost)) => Ok(End::Lost),
+            Some(Err(lease)) => Err(lease),
+            None => Ok(End::Unheard),
+        }
+    }
+
+    /// Tells the queue how a job ended, and takes the next one that it hands over.
     async fn tell(&mut self, lease: Lease, verdict: &Verdict, consumer: &mut Consumer) -> (End, Option<Lease>) {
         let id = lease.job.id;
         let (end, ending) = match verdict {
@@ -182,19 +204,28 @@ impl<E: Engine> Worker<E> {
                 None => Ok((lease.release().await?, None)),
             }
         };
+        match self.heard(id, telling).await {
+            Some((Accepted::Yes, next)) => (end, next),
+            Some((Accepted::Lost, next)) => (End::Lost, next),
+            None => (End::Unheard, None),
+        }
+    }
+
+    /// Waits until the queue has heard how a job ended, which is tried until it has; while the worker stops, not for long.
+    /// None when it did not hear.
+    async fn heard<T>(&mut self, id: JobId, telling: impl Future<Output = Result<T, queue::Error>>) -> Option<T> {
         tokio::select! {
             biased;
             told = telling => match told {
-                Ok((Accepted::Yes, next)) => (end, next),
-                Ok((Accepted::Lost, next)) => (End::Lost, next),
+                Ok(told) => Some(told),
                 Err(error) => {
                     error!(job.id = %id, "the queue did not hear how job {id} ended: {:#}", anyhow::Error::from(error));
-                    (End::Unheard, None)
+                    None
                 }
             },
             () = self.overdue(FINISH_LIMIT) => {
                 warn!(job.id = %id, "the queue did not hear in time how job {id} ended; its lease runs out by itself");
-                (End::Unheard, None)
+                None
             }
         }
     }
@@ -213,6 +244,7 @@ impl<E: Engine> Worker<E> {
 fn engine_failure(error: EngineError) -> Verdict {
     let (outcome, code, message, remedy) = match error {
         EngineError::Rejected { message, remedy } => (Outcome::Failed, FailureCode::Rejected, message, remedy),
+        EngineError::TooLarge { message, remedy } => (Outcome::Failed, FailureCode::TooLarge, message, Some(remedy)),
         EngineError::Engine { message } => (Outcome::Retry, FailureCode::Engine, message, None),
         EngineError::Crashed { message } => {
             metrics::engine_restarted();

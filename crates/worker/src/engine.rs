@@ -37,6 +37,11 @@ pub trait Engine: Send + 'static {
         None
     }
 
+    /// Returns how much memory its models may take, in MiB; none where that bounds no job.
+    fn memory_mib(&self) -> Option<u64> {
+        None
+    }
+
     /// Loads what the job needs; returns at once if it is resident.
     fn load(&mut self, order: &Order, run: &Run) -> impl Future<Output = Result<(), EngineError>> + Send;
 
@@ -86,6 +91,14 @@ pub enum EngineError {
         message: String,
         /// What to do about it.
         remedy: Option<String>,
+    },
+    /// It needs more memory than there is; a worker with more may be able to do it.
+    #[error("{message}")]
+    TooLarge {
+        /// Why, for the person who asked.
+        message: String,
+        /// What to do about it, where no worker has more.
+        remedy: String,
     },
     /// It did not work this time.
     #[error("{message}")]

@@ -25,6 +25,8 @@ pub(crate) enum End {
     Lost,
     /// The worker stops; the job waits again.
     Released,
+    /// It is too large for this worker and waits for one with more memory.
+    PassedOn,
     /// The queue did not hear how it ended; the lease runs out.
     Unheard,
 }
@@ -40,6 +42,7 @@ impl End {
             Self::Cancelled => "cancelled",
             Self::Lost => "lost",
             Self::Released => "released",
+            Self::PassedOn => "passed_on",
             Self::Unheard => "unheard",
         }
     }

@@ -57,7 +57,12 @@ impl Residency {
         let mut excluded_models: Vec<String> =
             self.failed.iter().filter(|(_, exclusion)| exclusion.until > now).map(|(model, _)| model.clone()).collect();
         excluded_models.sort_unstable();
-        Affinity { warm_models: resident_models, prefer_warm: now < self.prefers_warm_until, excluded_models }
+        Affinity {
+            warm_models: resident_models,
+            prefer_warm: now < self.prefers_warm_until,
+            excluded_models,
+            memory_mib: None,
+        }
     }
 
     /// Returns after which time the affinity of `now` is out of date because an exclusion has lapsed.

@@ -53,6 +53,7 @@ pub async fn run<E: Engine>(engine: E, parts: Parts, stop: CancellationToken) ->
         kind: settings.kind,
         engine: engine.describe().name,
         device: engine.describe().device,
+        memory_mib: engine.memory_mib(),
         state: WorkerState::Idle,
         job_id: None,
         resident_models: Vec::new(),
@@ -169,7 +170,8 @@ impl<E: Engine> Worker<E> {
 
     /// Returns which jobs this worker prefers now.
     pub(crate) fn affinity(&self) -> Affinity {
-        self.residency.affinity(self.started.elapsed(), self.engine.resident_models())
+        let affinity = self.residency.affinity(self.started.elapsed(), self.engine.resident_models());
+        Affinity { memory_mib: self.engine.memory_mib(), ..affinity }
     }
 
     /// Runs a job inside the trace that began with its request, and returns the next one if it waits already.

@@ -142,6 +142,7 @@ mod tests {
             kind,
             engine: "e".to_owned(),
             device: "cuda0".to_owned(),
+            memory_mib: None,
             engine_builds: Vec::new(),
             state: WorkerState::Idle,
             job_id: None,

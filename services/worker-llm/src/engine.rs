@@ -100,7 +100,7 @@ async fn open_here(
     let lease = queue::memory::LEASE.min(parts.settings.lease / 3);
     let ledger = parts.queue.open_ledger(&device_in_ledger, &parts.settings.name, lease);
     let ledger = ledger.context("could not open the ledger of the memory")?;
-    let memory = Memory::new(ledger, budget.comfortable_mib, &device);
+    let memory = Memory::new(ledger, budget, &device);
     let settings = Settings { llama, shelf: config.shelf(), memory, idle: config.idle() };
     Ok((House::here(settings, config.text_slots), EngineDescription { name, device }))
 }

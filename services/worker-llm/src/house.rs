@@ -95,11 +95,13 @@ impl House {
         Self { kind, slots, stop: CancellationToken::new(), changed: watch::Sender::new(()) }
     }
 
-    /// Waits for the desk of a model and sits down at it. `tell` hears why that takes long.
+    /// Waits for the desk of a model and sits down at it. `tell` hears why that takes long. A model that seems to need more
+    /// memory than there is comes only for who dares.
     pub(crate) async fn sit_down(
         &self,
         model: &str,
         mode: Mode,
+        dares: bool,
         tell: &mpsc::Sender<TextEvent>,
     ) -> Result<Inside, Failure> {
         let stopped = || crash("the text worker stops", Some("ask again"));
@@ -109,7 +111,7 @@ impl House {
                     let desk = Desk::elsewhere(Endpoint::clone(endpoint), model, self.slots);
                     return Arc::new(desk).enter().ok_or_else(stopped);
                 }
-                Kind::Here { settings, .. } => self.ask(settings, model, mode),
+                Kind::Here { settings, .. } => self.ask(settings, model, mode, dares),
             };
             tokio::pin!(answer);
             let answered = loop {
@@ -164,6 +166,14 @@ impl House {
         residents
     }
 
+    /// Returns how much memory the models may take, in MiB; none where nobody here knows.
+    pub(crate) fn memory_mib(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Here { settings, .. } => Some(settings.memory.whole_mib()),
+            Kind::Elsewhere { .. } => None,
+        }
+    }
+
     /// Returns what went wrong last with one of the models.
     pub(crate) fn last_problem(&self) -> Option<String> {
         let keepers = self.keepers()?;
@@ -203,13 +213,14 @@ impl House {
         settings: &Arc<Settings>,
         model: &str,
         mode: Mode,
+        dares: bool,
     ) -> (oneshot::Receiver<Result<Arc<Desk>, Failure>>, watch::Receiver<View>) {
         let (reply, answer) = oneshot::channel();
         let Some(mut keepers) = self.keepers() else { return (answer, watch::channel(View::default()).1) };
         let keeper = keepers.entry((model.to_owned(), mode)).or_insert_with(|| {
             Keeper::start(model, mode, Arc::clone(settings), self.changed.clone(), self.stop.child_token())
         });
-        (answer, keeper.ask(Ask { reply }))
+        (answer, keeper.ask(Ask { dares, reply }))
     }
 
     /// Returns the models of an engine elsewhere. What they hold is not of this machine.

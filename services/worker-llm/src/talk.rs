@@ -17,11 +17,13 @@ use crate::{
     trouble::{Trouble, crash},
 };
 
-/// Answers a job. The pieces of the answer go into `events`, its end comes back.
+/// Answers a job. The pieces of the answer go into `events`, its end comes back. A model that seems to need more memory than
+/// there is is tried only by who dares.
 pub(crate) async fn answer(
     job: &TextJob,
     house: &House,
     parts: &Parts,
+    dares: bool,
     events: mpsc::Sender<TextEvent>,
 ) -> Result<TextAnswer, Failure> {
     // Pictures are read while the model may still be on its way.
@@ -33,7 +35,7 @@ pub(crate) async fn answer(
         })
     };
     let mode = if matches!(job.request, TextRequest::Embedding(_)) { Mode::Vectors } else { Mode::Text };
-    let desk = house.sit_down(&job.model, mode, &events);
+    let desk = house.sit_down(&job.model, mode, dares, &events);
     let (pictures, desk) = tokio::try_join!(pictures, desk)?;
     let failure = match ask(job, &pictures, &desk, parts.settings.stall, &events).await {
         Ok(answer) => return Ok(answer),

@@ -30,6 +30,12 @@ pub(crate) fn refusal(message: impl Into<String>, remedy: impl Into<String>) -> 
     Failure { code: FailureCode::Rejected, message: message.into(), remedy: Some(remedy.into()) }
 }
 
+/// Returns the end of a job that needs more memory than there is here.
+pub(crate) fn too_large(message: impl Into<String>) -> Failure {
+    let remedy = "give the model a shorter context in its preset, or take a smaller model";
+    Failure { code: FailureCode::TooLarge, ..refusal(message, remedy) }
+}
+
 /// Returns the end of a job whose engine died.
 pub(crate) fn crash(message: impl Into<String>, remedy: Option<&str>) -> Failure {
     Failure { code: FailureCode::EngineCrashed, message: message.into(), remedy: remedy.map(str::to_owned) }

@@ -48,6 +48,7 @@ pub async fn run(house: House, engine: EngineDescription, parts: Parts, stop: Ca
         kind: settings.kind,
         engine: engine.name,
         device: engine.device,
+        memory_mib: house.memory_mib(),
         state: WorkerState::Idle,
         job_id: None,
         resident_models: Vec::new(),
@@ -109,7 +110,8 @@ async fn next(
         }
         return None;
     };
-    let affinity = Affinity { warm_models: Vec::new(), prefer_warm: true, excluded_models };
+    let affinity =
+        Affinity { warm_models: Vec::new(), prefer_warm: true, excluded_models, memory_mib: house.memory_mib() };
     let other_wishes = async {
         while full().is_some_and(|full| full == affinity.excluded_models) {
             tokio::select! {

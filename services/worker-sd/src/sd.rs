@@ -308,7 +308,7 @@ impl SdEngine {
             warn!(model.id = key, "memory ran out with {key}; the next try saves more of it: {message}");
             return Ok(());
         }
-        Err(EngineError::Hopeless {
+        Err(EngineError::TooLarge {
             message: format!("memory ran out, whatever was done to save it: {message}"),
             remedy: "ask for a smaller picture, or take a smaller or quantised model".to_owned(),
         })
@@ -333,6 +333,10 @@ impl Engine for SdEngine {
 
     fn held_mib(&self, model: &str) -> Option<u64> {
         self.residents.held_mib(model)
+    }
+
+    fn memory_mib(&self) -> Option<u64> {
+        Some(self.budget.whole_mib)
     }
 
     async fn tend(&mut self) {
@@ -384,18 +388,16 @@ fn find_upscaler(library: &models::Library, id: &str) -> Result<Load, models::Er
 
 /// Refuses what does not fit, with the numbers.
 fn refuse_large(key: &str, large: TooLarge, room: Room) -> EngineError {
-    EngineError::Rejected {
+    EngineError::TooLarge {
         message: format!(
             "a picture of {} by {key} needs about {} MiB, whatever is done to save memory, and there are {} MiB",
             large.work.size(),
             large.needed_mib,
             room.total_mib
         ),
-        remedy: Some(
-            "ask for a smaller picture, take a smaller or quantised model, or give the worker more memory \
-             (ATELIER_MEMORY_MIB)"
-                .to_owned(),
-        ),
+        remedy: "ask for a smaller picture, take a smaller or quantised model, or give the worker more memory \
+                 (ATELIER_MEMORY_MIB)"
+            .to_owned(),
     }
 }
 

@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_models;
 mod cancelling;
 mod command_line;
+mod devices;
 mod fit;
 mod groups;
 mod idempotency;

@@ -1,22 +1,24 @@
 -- Hands the next job to a worker.
 -- KEYS: lanes, done, events
 -- ARGV: worker, token (random, made by the caller), lease in ms (0: do not look for expired leases),
+--       its memory in MiB (0: takes jobs of any size),
 --       1 (warm models first) or -1 (warm models last), number of warm models, warm models (best first), excluded models
 -- Returns nothing, or id, attempt, attempts in all, job JSON.
 
 -- Returns the lanes in the order in which this worker wants them: rank, then warmth, then the oldest head.
 -- The arguments of `lease` come after the first `skip` ones.
 local function lanes_in_order(lanes_key, prefix, args, skip)
-  local prefer, warm_count = tonumber(args[skip + 4]), tonumber(args[skip + 5])
+  local memory, prefer, warm_count = tonumber(args[skip + 4]), tonumber(args[skip + 5]), tonumber(args[skip + 6])
   local warmth, excluded = {}, {}
-  for i = 1, warm_count do warmth[args[skip + 5 + i]] = (warm_count - i + 1) * prefer end
-  for i = skip + 6 + warm_count, #args do excluded[args[i]] = true end
+  for i = 1, warm_count do warmth[args[skip + 6 + i]] = (warm_count - i + 1) * prefer end
+  for i = skip + 7 + warm_count, #args do excluded[args[i]] = true end
 
   local listed = redis.call('ZRANGE', lanes_key, 0, -1, 'WITHSCORES')
   local lanes = {}
   for i = 1, #listed, 2 do
-    local model = string.match(listed[i], '[^:]*$')
-    if not excluded[model] then
+    local model, too_little = string.match(listed[i], '[^:]*$'), string.match(listed[i], ':>(%d+):')
+    local has_enough = not too_little or memory == 0 or memory > tonumber(too_little)
+    if has_enough and not excluded[model] then
       lanes[#lanes + 1] = {
         name = listed[i], key = prefix .. 'lane:' .. listed[i], rank = tonumber(listed[i + 1]), warmth = warmth[model] or 0,
       }

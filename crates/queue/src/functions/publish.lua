@@ -12,8 +12,7 @@ local function publish(keys, args)
     take_out(known[2], known[3])
     redis.call('DEL', job)
   end
-  if redis.call('EXISTS', lane) == 0 then redis.call('XGROUP', 'CREATE', lane, 'w', '0', 'MKSTREAM') end
-  local entry = redis.call('XADD', lane, '*', 'id', args[1])
+  local entry = line_up(lane, args[1])
   redis.call('HSET', job, 'generation', args[2], 'state', 'queued', 'lane', lane, 'entry', entry, 'job', args[5],
     'attempts', args[6], 'max_attempts', args[7], 'lease_ms', args[8], 'cancel', args[9])
   if args[10] then redis.call('HSET', job, 'reply', args[10], 'expires', now_ms() + args[11]) end

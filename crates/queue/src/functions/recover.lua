@@ -15,7 +15,7 @@ local function recover(keys, args)
         local job = prefix .. 'job:' .. id
         local held = redis.call('HMGET', job, 'token', 'worker', 'entry')
         if held[2] == args[1] and held[3] == pending[1] and not known_tokens[held[1]] then
-          put_back(job, keys[2], keys[3], id)
+          put_back(job, lane, keys[2], keys[3], id)
           count = count + 1
         end
       end

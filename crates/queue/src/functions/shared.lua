@@ -63,12 +63,18 @@ local function close(job, done, id, outcome)
   conclude(job, done, id, outcome, '', known[1], known[2], known[3], known[4], known[5] or '', known[6])
 end
 
--- Puts a running job back into its lane, as if this attempt had never been.
-local function put_back(job, events, wake, id)
+-- Puts a job at the end of a lane, which begins with it if need be. Returns its entry.
+local function line_up(lane, id)
+  if redis.call('EXISTS', lane) == 0 then redis.call('XGROUP', 'CREATE', lane, 'w', '0', 'MKSTREAM') end
+  return redis.call('XADD', lane, '*', 'id', id)
+end
+
+-- Puts a running job into a lane, as if this attempt had never been.
+local function put_back(job, lane, events, wake, id)
   local known = redis.call('HMGET', job, 'lane', 'entry', 'attempts', 'reply')
   take_out(known[1], known[2])
-  local entry = redis.call('XADD', known[1], '*', 'id', id)
-  redis.call('HSET', job, 'state', 'queued', 'entry', entry, 'attempts', tonumber(known[3]) - 1)
+  local entry = line_up(lane, id)
+  redis.call('HSET', job, 'state', 'queued', 'lane', lane, 'entry', entry, 'attempts', tonumber(known[3]) - 1)
   redis.call('HDEL', job, 'token', 'worker', 'progress')
   redis.call('XADD', wake, 'MAXLEN', 1, '*', 'n', '1')
   emit(events, id, QUEUED, known[4])

@@ -10,7 +10,7 @@ fn of(model: &str, rank: u8) -> Publication {
 
 fn affinity(warm: &[&str], prefer_warm: bool, excluded: &[&str]) -> Affinity {
     let own = |models: &[&str]| models.iter().map(|&model| model.to_owned()).collect();
-    Affinity { warm_models: own(warm), prefer_warm, excluded_models: own(excluded) }
+    Affinity { warm_models: own(warm), prefer_warm, excluded_models: own(excluded), memory_mib: None }
 }
 
 /// Publishes jobs in this order, takes them all, and returns the order in which they came, as places in the list.

@@ -20,7 +20,7 @@ async fn call<T: FromRedisValue>(ground: &Ground, function: &str, keys: &[&str],
 async fn lease(ground: &Ground, worker: &str, silent_ms: u32) -> Option<(String, u32)> {
     let silent_ms = silent_ms.to_string();
     let answer: Option<(String, u32, u32, String)> =
-        call(ground, "lease", &[LANES, DONE, EVENTS], &[worker, "a token", &silent_ms, "1", "0"]).await;
+        call(ground, "lease", &[LANES, DONE, EVENTS], &[worker, "a token", &silent_ms, "0", "1", "0"]).await;
     answer.map(|(id, attempt, ..)| (id, attempt))
 }
 

@@ -14,6 +14,7 @@ mod leasing;
 mod memory;
 mod model;
 mod outages;
+mod passing_on;
 mod previews;
 mod publishing;
 mod rights;

@@ -24,6 +24,7 @@ async fn a_worker_with_few_rights_can_do_all_its_work() {
         kind: KIND,
         engine: "scripted 1".to_owned(),
         device: "cpu".to_owned(),
+        memory_mib: None,
         state: WorkerState::Idle,
         job_id: None,
         resident_models: Vec::new(),
@@ -45,13 +46,15 @@ async fn a_worker_with_few_rights_can_do_all_its_work() {
     within(lease.cancelled().cancelled()).await;
     assert_eq!(lease.cancel().await.unwrap(), Accepted::Yes);
 
-    // It succeeds, fails, gives back.
+    // It succeeds, fails, gives back, passes on.
     for _ in 0..3 {
         ground.publish_new().await;
     }
     assert_eq!(take(&mut consumer).await.succeed(&result()).await.unwrap(), Accepted::Yes);
     assert_eq!(take(&mut consumer).await.fail(Outcome::Crashed, &failure()).await.unwrap(), Accepted::Yes);
     assert_eq!(take(&mut consumer).await.release().await.unwrap(), Accepted::Yes);
+    // It has more memory than that itself.
+    assert_eq!(take(&mut consumer).await.pass_on(1).await.unwrap().unwrap(), Accepted::Yes);
     assert_eq!(take(&mut consumer).await.succeed(&result()).await.unwrap(), Accepted::Yes);
 
     // It takes over, closes what nobody may take over, and cleans up behind what was purged.

@@ -156,7 +156,7 @@ async fn an_interrupted_hand_over_is_given_back_and_costs_no_attempt() {
     // The worker asked, and the answer never arrived.
     let mut lease = redis::cmd("FCALL");
     lease.arg("atelier_v1_lease").arg(3).arg("{test}:lanes:sd").arg("{test}:done").arg("{test}:ev");
-    lease.arg("w1").arg("unheard").arg(0).arg(1).arg(0);
+    lease.arg("w1").arg("unheard").arg(0).arg(0).arg(1).arg(0);
     lease.exec_async(&mut raw).await.unwrap();
     assert_eq!(ground.queue.depth(KIND).await.unwrap().running, 1);
     let mut recover = redis::cmd("FCALL");

@@ -12,6 +12,7 @@ fn worker(name: &str) -> Worker {
         kind: KIND,
         engine: "scripted 1".to_owned(),
         device: "cpu".to_owned(),
+        memory_mib: None,
         state: WorkerState::Idle,
         job_id: None,
         resident_models: vec!["tiny".to_owned()],

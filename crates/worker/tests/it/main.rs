@@ -10,6 +10,7 @@ mod drain;
 mod life;
 mod lost;
 mod outcomes;
+mod passing_on;
 mod pictures;
 mod presence;
 mod watching;

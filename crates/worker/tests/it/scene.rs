@@ -9,6 +9,7 @@ use contract::{
     event::{JobChange, Phase, Progress},
     job::QueuedJob,
     spec::{JobSpec, TextToImage, WorkerKind},
+    worker::Worker as Announcement,
 };
 use queue::{DoneEntry, DoneReader, EventReader, Publication, Queue};
 use tempfile::TempDir;
@@ -123,6 +124,20 @@ impl Scene {
         let is_sampling =
             |change: &JobChange| matches!(change, JobChange::Progress(progress) if progress.phase == Phase::Sampling);
         self.event(id, is_sampling).await;
+    }
+
+    /// Waits until a worker says of itself what is wanted.
+    pub(crate) async fn announced(&self, wanted: impl Fn(&Announcement) -> bool) -> Announcement {
+        within("a worker to say so", async {
+            let mut look = tokio::time::interval(Duration::from_millis(20));
+            loop {
+                look.tick().await;
+                if let Some(worker) = self.queue.workers().await.unwrap().into_iter().find(&wanted) {
+                    return worker;
+                }
+            }
+        })
+        .await
     }
 
     /// Returns all that has happened to a job so far.

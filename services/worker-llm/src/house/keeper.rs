@@ -34,6 +34,8 @@ const QUIET: Duration = Duration::from_secs(300);
 /// Somebody who needs the model.
 #[derive(Debug)]
 pub(super) struct Ask {
+    /// Whether it is tried although it seems to need more memory than there is.
+    pub(super) dares: bool,
     pub(super) reply: oneshot::Sender<Result<Arc<Desk>, Failure>>,
 }
 

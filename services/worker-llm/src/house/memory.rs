@@ -5,30 +5,34 @@ use std::{sync::Arc, time::Duration};
 use contract::job::{Failure, FailureCode};
 use queue::memory::{Holding, Ledger, Want};
 use tokio_util::task::AbortOnDropHandle;
+use worker::Budget;
 
-use crate::trouble::refusal;
+use crate::trouble::too_large;
 
 /// The memory that models may use; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Memory {
     ledger: Ledger,
-    /// What models may hold together on the device.
-    comfortable_mib: u64,
+    budget: Budget,
     _measuring: Arc<AbortOnDropHandle<()>>,
 }
 
 impl Memory {
-    /// Uses the ledger of a device on which models may hold so much together, and tells it what is measured there. Must be
-    /// called within a runtime.
+    /// Uses the ledger of a device with this budget, and tells it what is measured there. Must be called within a runtime.
     #[must_use]
-    pub fn new(ledger: Ledger, comfortable_mib: u64, device: &str) -> Self {
+    pub fn new(ledger: Ledger, budget: Budget, device: &str) -> Self {
         let measuring = Arc::new(worker::keep_measuring(&ledger, device));
-        Self { ledger, comfortable_mib, _measuring: measuring }
+        Self { ledger, budget, _measuring: measuring }
     }
 
     /// Returns what models may hold together.
     pub(crate) fn comfortable_mib(&self) -> u64 {
-        self.comfortable_mib
+        self.budget.comfortable_mib
+    }
+
+    /// Returns what there is.
+    pub(crate) fn whole_mib(&self) -> u64 {
+        self.budget.whole_mib
     }
 
     /// Waits until a model may hold so much. `tell` hears why it must wait.
@@ -42,9 +46,7 @@ impl Memory {
         let want = Want { model: name.to_owned(), mib, load, is_pinned: false };
         let granted = self.ledger.reserve(&want, |waiting| tell(waiting.to_string())).await;
         granted.map_err(|error| match error {
-            error @ queue::Error::NoRoom { .. } => {
-                refusal(error.to_string(), "give the model a shorter context in its preset, or take a smaller model")
-            }
+            error @ queue::Error::NoRoom { .. } => too_large(error.to_string()),
             error => Failure {
                 code: FailureCode::Engine,
                 message: format!("could not reserve memory for {name}: {:#}", anyhow::Error::from(error)),

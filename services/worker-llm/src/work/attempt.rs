@@ -27,6 +27,7 @@ enum End {
     Cancelled,
     Lost,
     Released,
+    PassedOn,
     Unheard,
 }
 
@@ -38,6 +39,7 @@ impl End {
             Self::Cancelled => "cancelled",
             Self::Lost => "lost",
             Self::Released => "released",
+            Self::PassedOn => "passed_on",
             Self::Unheard => "unheard",
         }
     }
@@ -47,6 +49,8 @@ impl End {
 enum Course {
     /// There is a last frame.
     Over(TextFrame),
+    /// Its model seems to need more memory than this worker has, which is so much in MiB.
+    TooLarge(u64),
     /// Nobody waits for the answer any more.
     Unwanted,
     /// Another worker has the job.
@@ -71,28 +75,39 @@ pub(super) async fn run(lease: Lease<TextJob>, house: &House, parts: &Parts, dra
 }
 
 async fn attempt(
-    lease: Lease<TextJob>,
+    mut lease: Lease<TextJob>,
     house: &House,
     parts: &Parts,
     drained: &CancellationToken,
     began: Instant,
 ) -> End {
-    let mut outbox = Outbox::new(lease.job.id);
-    let course = tokio::select! {
-        biased;
-        () = lease.lost().cancelled_owned() => Course::Lost,
-        () = lease.cancelled().cancelled_owned() => Course::Unwanted,
-        course = pursue(&lease, house, parts, drained, &mut outbox, began) => course,
-    };
-    let told = match course {
-        Course::Lost => return End::Lost,
-        Course::Unwanted => lease.cancel().await.map(|accepted| (accepted, End::Cancelled)),
-        Course::Untouched => lease.release().await.map(|accepted| (accepted, End::Released)),
-        Course::Over(frame) => {
-            let has_failed = matches!(frame.events.last(), Some(TextEvent::Failed { .. }));
-            let end = if has_failed { End::Failed } else { End::Succeeded };
-            lease.finish(Ending::Text(&frame)).await.map(|accepted| (accepted, end))
-        }
+    let (mut outbox, mut dares) = (Outbox::new(lease.job.id), false);
+    let told = loop {
+        let course = tokio::select! {
+            biased;
+            () = lease.lost().cancelled_owned() => Course::Lost,
+            () = lease.cancelled().cancelled_owned() => Course::Unwanted,
+            course = pursue(&lease, house, parts, drained, &mut outbox, began, dares) => course,
+        };
+        break match course {
+            Course::Lost => return End::Lost,
+            Course::Unwanted => lease.cancel().await.map(|accepted| (accepted, End::Cancelled)),
+            Course::Untouched => lease.release().await.map(|accepted| (accepted, End::Released)),
+            Course::TooLarge(memory_mib) => match lease.pass_on(memory_mib).await {
+                Ok(Ok(accepted)) => Ok((accepted, End::PassedOn)),
+                // Nobody has more, and perhaps it fits all the same.
+                Ok(Err(kept)) => {
+                    (lease, dares) = (kept, true);
+                    continue;
+                }
+                Err(error) => Err(error),
+            },
+            Course::Over(frame) => {
+                let has_failed = matches!(frame.events.last(), Some(TextEvent::Failed { .. }));
+                let end = if has_failed { End::Failed } else { End::Succeeded };
+                lease.finish(Ending::Text(&frame)).await.map(|accepted| (accepted, end))
+            }
+        };
     };
     match told {
         Ok((Accepted::Yes, end)) => end,
@@ -112,6 +127,7 @@ async fn pursue(
     drained: &CancellationToken,
     outbox: &mut Outbox,
     began: Instant,
+    dares: bool,
 ) -> Course {
     let (events, gathered) = mpsc::channel(EVENTS_WAITING);
     let mut is_first = true;
@@ -123,7 +139,8 @@ async fn pursue(
         async move { lease.send(&frame).await }
     });
     // Only the answering is broken off: of a frame that was dropped on its way nobody would know whether it arrived.
-    let answering = async { Ok(drained.run_until_cancelled(talk::answer(&lease.job, house, parts, events)).await) };
+    let answering =
+        async { Ok(drained.run_until_cancelled(talk::answer(&lease.job, house, parts, dares, events)).await) };
     let (answered, mut last) = match tokio::try_join!(answering, sending) {
         Ok(both) => both,
         Err(Stopped::NobodyListens) => return Course::Unwanted,
@@ -132,6 +149,11 @@ async fn pursue(
             (Some(Err(Failure { code: FailureCode::Engine, message, remedy: None })), Vec::new())
         }
     };
+    if let Some(Err(Failure { code: FailureCode::TooLarge, .. })) = &answered
+        && let Some(memory_mib) = house.memory_mib().filter(|_| !dares && outbox.is_fresh())
+    {
+        return Course::TooLarge(memory_mib);
+    }
     last.push(match answered {
         Some(Ok(answer)) => {
             metrics::answered(&answer);

@@ -2,13 +2,16 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
-use contract::text::TextEvent;
+use contract::{text::TextEvent, worker::Worker};
 use queue::memory::{Device, Want};
 use serde_json::json;
-use testkit::{driver::Card, wait::PATIENCE};
+use testkit::{
+    driver::Card,
+    wait::{PATIENCE, until},
+};
 use tokio::time::timeout;
 
-use crate::salon::{Salon, chat, long_chat, program};
+use crate::salon::{Salon, chat, long_chat, program, start};
 
 /// Enough address space to start and read the model, and too little for what it computes in.
 const LITTLE_KIB: u64 = 400_000;
@@ -158,4 +161,29 @@ async fn a_card_without_a_driver_has_the_memory_of_the_machine() {
     let device = timeout(PATIENCE, looking).await.expect("the worker opens its ledger");
     let of_machine = worker::measure("cpu").unwrap();
     assert_eq!((device.total_mib, device.measured), (of_machine.total_mib, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_is_too_large_for_one_device_answers_on_a_larger_one() {
+    let mut salon =
+        Salon::open(&[("ATELIER_DEVICE", "cpu:0"), ("ATELIER_MEMORY_MIB", "1"), ("ATELIER_TEXT_IDLE_S", "1")]).await;
+    let small = salon.worker_says(|worker| worker.memory_mib == Some(1)).await;
+    // As long as nobody has more it is tried: an estimate may be wrong.
+    assert!(!salon.hear("smoke", short()).await.words().is_empty());
+    salon.servers(0).await;
+
+    // One that has more is there, and busy: the request waits for it.
+    let larger = Worker { name: "larger".to_owned(), memory_mib: Some(2), ..small };
+    salon.queue.announce_worker(&larger, PATIENCE).await.unwrap();
+    let id = salon.ask("smoke", short()).await;
+    // The name of its lane says so: it is longer than that of the lane of all.
+    let usual = "{atelier}:lane:llm:0:0123456789abcdef".len();
+    let waits = async || {
+        let letters = salon.valkey.ask(&format!("HSTRLEN {{atelier}}:job:{id} lane")).unwrap();
+        (letters[1..].parse::<usize>().unwrap() > usual).then_some(())
+    };
+    until("the request to wait for a larger worker", waits).await;
+    let more = [("ATELIER_DEVICE", "cpu:1"), ("ATELIER_MEMORY_MIB", "1000")];
+    let _second = start(salon.folder.path(), &salon.valkey.url(), &more);
+    assert!(!salon.answer(id).await.words().is_empty());
 }

@@ -86,7 +86,7 @@ async fn when_memory_runs_out_whatever_is_done_the_job_fails_with_the_reason_and
     let mut studio = studio_with_headroom(BETWEEN_ONE_TILE_AND_TWO_MIB).await;
     let huge = order(|spec| (spec.width, spec.height, spec.painting.steps) = (2048, 2048, 1));
     let outcome = studio.make(&huge).await;
-    let Err(EngineError::Hopeless { message, remedy }) = outcome else { panic!("{outcome:?}") };
+    let Err(EngineError::TooLarge { message, remedy }) = outcome else { panic!("{outcome:?}") };
     assert!(message.contains("memory ran out") && message.contains("alloc"), "{message}");
     assert!(remedy.contains("smaller picture"), "{remedy}");
     studio.make(&order(|_| {})).await.unwrap();
@@ -96,7 +96,7 @@ async fn when_memory_runs_out_whatever_is_done_the_job_fails_with_the_reason_and
 async fn a_picture_that_can_never_fit_is_refused_before_anything_is_loaded() {
     let mut studio = Studio::open_within(300).await;
     let outcome = studio.make(&order(|spec| (spec.width, spec.height) = (2048, 2048))).await;
-    let Err(EngineError::Rejected { message, remedy: Some(remedy) }) = outcome else { panic!("{outcome:?}") };
+    let Err(EngineError::TooLarge { message, remedy }) = outcome else { panic!("{outcome:?}") };
     assert!(message.contains("300 MiB") && message.contains("4.19 megapixels"), "{message}");
     assert!(remedy.contains("ATELIER_MEMORY_MIB"), "{remedy}");
     assert!(studio.engine.resident_models().is_empty());

@@ -31,6 +31,8 @@ pub(super) enum Operation {
     FinishAndLease { held: Index, outcome: Outcome, request: Request },
     /// A worker gives a job back that it has or had.
     Release { held: Index, stays: bool },
+    /// A worker leaves a job that it has or had to those with more memory.
+    PassOn { held: Index, stays: bool },
     /// Somebody cancels a job; if it runs, its holder may hear of it with the next beat.
     Cancel { job: Index, is_heard: bool },
     /// The API takes a job back out of the window.
@@ -103,6 +105,7 @@ pub(super) fn strategy() -> impl Strategy<Value = Operation> {
         8 => (index(), outcome, prop::bool::weighted(0.8), any::<bool>())
             .prop_map(|(held, outcome, hears, stays)| Operation::Finish { held, outcome, hears, stays }),
         3 => (index(), any::<bool>()).prop_map(|(held, stays)| Operation::Release { held, stays }),
+        4 => (index(), any::<bool>()).prop_map(|(held, stays)| Operation::PassOn { held, stays }),
         5 => (index(), any::<bool>()).prop_map(|(job, is_heard)| Operation::Cancel { job, is_heard }),
         3 => index().prop_map(|job| Operation::Recall { job }),
         4 => any::<u32>().prop_map(|which| Operation::Expire { which }),

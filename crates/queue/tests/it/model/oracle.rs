@@ -7,7 +7,7 @@ use contract::JobId;
 use super::{
     facts::{Facts, Hash, place},
     operation::Request,
-    world::{LEASE_MS, lane_of_model},
+    world::{LEASE_MS, lane_of_model, memory_of},
 };
 
 /// How many entries of a lane the functions look at in one call.
@@ -90,7 +90,10 @@ impl Facts {
     /// Returns the lanes in the order in which the worker wants them.
     fn lanes_in_order(&self, request: &Request) -> Vec<&String> {
         let excluded = request.excluded.map(lane_of_model);
-        let mut lanes: Vec<_> = self.lanes.keys().filter(|name| Some(model_of(name)) != excluded.as_deref()).collect();
+        let memory_mib = memory_of(request.worker);
+        let has_enough = |name: &str| memory_mib == 0 || too_little_mib(name).is_none_or(|mib| memory_mib > mib);
+        let is_wanted = |name: &&String| has_enough(name) && Some(model_of(name)) != excluded.as_deref();
+        let mut lanes: Vec<_> = self.lanes.keys().filter(is_wanted).collect();
         lanes.sort_by_key(|name| {
             let warmth = request.warm.iter().position(|model| lane_of_model(*model) == model_of(name));
             let warmth = warmth.map_or(0, |place| i64::try_from(request.warm.len() - place).unwrap());
@@ -111,6 +114,11 @@ fn fate(hash: &Hash) -> Option<&'static str> {
     (hash.attempts >= hash.max_attempts).then_some("dead")
 }
 
-fn model_of(lane: &str) -> &str {
+/// Returns the memory with which nobody takes jobs of this lane.
+pub(super) fn too_little_mib(lane: &str) -> Option<u64> {
+    lane.split(':').nth(2)?.strip_prefix('>').map(|mib| mib.parse().unwrap())
+}
+
+pub(super) fn model_of(lane: &str) -> &str {
     lane.rsplit(':').next().unwrap()
 }

@@ -8,8 +8,8 @@ use redis::FromRedisValue;
 use super::{
     facts::Facts,
     operation::Request,
-    oracle::Foretold,
-    world::{Held, LEASE_MS, RowState, World, lane_of_model},
+    oracle::{Foretold, model_of, too_little_mib},
+    world::{Held, LEASE_MS, RowState, World, lane_of_model, memory_of},
 };
 use crate::ground::{failure, progress, result};
 
@@ -72,6 +72,7 @@ impl World {
             format!("w{}", request.worker),
             token.clone(),
             if request.takes_over { LEASE_MS } else { 0 }.to_string(),
+            memory_of(request.worker).to_string(),
             if request.prefers_warm { "1" } else { "-1" }.to_owned(),
             request.warm.len().to_string(),
         ];
@@ -255,6 +256,48 @@ impl World {
             None => assert_eq!(after.jobs, before.jobs),
         }
         self.leave(&held, stays);
+    }
+
+    /// Passes a job on while the three workers are there, of which the last has the most memory.
+    pub(super) async fn pass_on(&mut self, held: &Index, stays: bool) {
+        let Some(held) = self.pick_held(held) else { return };
+        for worker in 0..3 {
+            let name = format!("w{worker}");
+            let announcement =
+                serde_json::json!({ "kind": "sd", "state": "busy", "memory_mib": memory_of(worker) }).to_string();
+            let keys = ["{test}:workers".to_owned(), format!("{{test}}:worker:{name}")];
+            let _: u64 = self.call("announce_worker", &keys, &[name, announcement, "60000".to_owned()]).await;
+        }
+        let memory_mib = memory_of(held.worker[1..].parse().unwrap());
+        let before = self.look().await;
+        let hash = before.jobs.get(&held.id).filter(|hash| hash.token.as_ref() == Some(&held.token));
+        let running = hash.filter(|hash| hash.state == "running");
+        let is_largest = memory_mib == memory_of(2);
+        let keys = ["done", "ev", "wake:sd", "lanes:sd", "workers"].map(|name| format!("{{test}}:{name}"));
+        let keys = [vec![format!("{{test}}:job:{}", held.id)], keys.to_vec()].concat();
+        let arguments = [held.id.to_string(), held.token.clone(), memory_mib.to_string()];
+        let answer: i64 = self.call("pass_on", &keys, &arguments).await;
+        let after = self.look().await;
+        match running {
+            Some(old) if old.cancel => {
+                assert_eq!(answer, 1);
+                self.assert_ended(&after, held.id, "cancelled");
+            }
+            Some(old) if !is_largest => {
+                let new = &after.jobs[&held.id];
+                assert_eq!((answer, new.state.as_str(), new.attempts), (1, "queued", old.attempts - 1));
+                assert_eq!(too_little_mib(&new.lane), Some(memory_mib));
+                assert_eq!(model_of(&new.lane), model_of(&old.lane));
+                self.tally.count("passed on");
+            }
+            running => {
+                assert_eq!(answer, if running.is_some() { -1 } else { 0 });
+                assert_eq!(after.jobs, before.jobs, "nobody passed it on, and it changed");
+                self.tally.count(if running.is_some() { "too large for all" } else { "passed on too late" });
+            }
+        }
+        // Who has to do it itself still has it.
+        self.leave(&held, stays || answer == -1);
     }
 
     fn pick_held(&self, index: &Index) -> Option<Held> {

@@ -110,6 +110,7 @@ impl World {
                 self.finish_and_lease(held, *outcome, request).await;
             }
             Operation::Release { held, stays } => self.release(held, *stays).await,
+            Operation::PassOn { held, stays } => self.pass_on(held, *stays).await,
             Operation::Cancel { job, is_heard } => self.cancel(job, *is_heard).await,
             Operation::Recall { job } => self.recall(job).await,
             Operation::Expire { which } => self.expire(*which).await,
@@ -164,6 +165,8 @@ impl Tally {
             "beat cancel",
             "beat lost",
             "released",
+            "passed on",
+            "too large for all",
             "recovered",
             "recalled",
             "cancelled while waiting",
@@ -184,6 +187,11 @@ impl Tally {
             assert!(self.0.contains_key(what), "in all these series nothing was ever {what:?}: {self:?}");
         }
     }
+}
+
+/// Returns how much memory a worker has, in MiB; 0 for the last, which takes jobs of any size.
+pub(super) fn memory_of(worker: u8) -> u64 {
+    [100, 200, 300].get(usize::from(worker)).copied().unwrap_or_default()
 }
 
 /// Returns what stands for a model in the name of its lane.

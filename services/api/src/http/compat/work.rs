@@ -130,7 +130,7 @@ impl Work {
 /// Returns the problem that a job went wrong. All its attempts are over, so that nobody need repeat it.
 fn failed(failure: &Failure) -> Error {
     let code = match failure.code {
-        FailureCode::Rejected => ProblemCode::InvalidField,
+        FailureCode::Rejected | FailureCode::TooLarge => ProblemCode::InvalidField,
         _ => ProblemCode::Internal,
     };
     let detail = match &failure.remedy {

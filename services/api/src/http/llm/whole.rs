@@ -23,7 +23,7 @@ pub(crate) fn failed(failure: &Failure) -> Error {
         None => failure.message.clone(),
     };
     match failure.code {
-        FailureCode::Rejected => Error::new(ProblemCode::InvalidField, detail),
+        FailureCode::Rejected | FailureCode::TooLarge => Error::new(ProblemCode::InvalidField, detail),
         FailureCode::Engine => Error::new(ProblemCode::Internal, detail),
         // Nothing was kept, so that the same request again does no harm, and may find another worker.
         FailureCode::EngineCrashed | FailureCode::WorkerLost | FailureCode::Storage => {

@@ -135,6 +135,7 @@ async fn idle_workers_widen_the_window() {
             kind: WorkerKind::Sd,
             engine: "scripted".to_owned(),
             device: "cpu".to_owned(),
+            memory_mib: None,
             state: if name == "three" { WorkerState::Busy } else { WorkerState::Idle },
             job_id: None,
             resident_models: vec![],

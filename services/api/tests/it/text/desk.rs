@@ -62,6 +62,7 @@ impl Desk {
             kind: WorkerKind::Llm,
             engine: "llama".to_owned(),
             device: "cpu".to_owned(),
+            memory_mib: None,
             state,
             job_id: None,
             resident_models: Vec::new(),

@@ -15,7 +15,7 @@ use crate::{
         server::{Server, Stillborn},
     },
     metrics,
-    trouble::{crash, refusal},
+    trouble::{crash, refusal, too_large},
 };
 
 /// After so many deaths it is started in the safe mode.
@@ -55,6 +55,12 @@ impl Life {
                 true => found.needed_mib(&launch).max(self.settings.memory.comfortable_mib()),
                 false => found.needed_mib(&launch),
             };
+            let whole_mib = self.settings.memory.whole_mib();
+            if mib > whole_mib && !self.waiting.iter().any(|ask| ask.dares) {
+                let message =
+                    format!("{} needs about {mib} MiB, and all models together may have {whole_mib} MiB", self.model);
+                return Ok(Err(too_large(message)));
+            }
             let holding = match self.reserve(mib).await? {
                 Some(Ok(holding)) => holding,
                 Some(Err(failure)) => return Ok(Err(failure)),

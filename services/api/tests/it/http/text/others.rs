@@ -105,6 +105,7 @@ async fn the_models_of_an_engine_elsewhere_are_known_by_the_worker_that_speaks_t
         kind: WorkerKind::Llm,
         engine: "OpenAI".to_owned(),
         device: "elsewhere".to_owned(),
+        memory_mib: None,
         state: WorkerState::Idle,
         job_id: None,
         resident_models: vec!["far/away".to_owned()],

@@ -309,6 +309,7 @@ fn writer() -> Worker {
         kind: contract::spec::WorkerKind::Llm,
         engine: "llama".to_owned(),
         device: "cpu".to_owned(),
+        memory_mib: None,
         engine_builds: Vec::new(),
         state: WorkerState::Idle,
         job_id: None,

@@ -72,6 +72,7 @@ impl Studio {
             kind: WorkerKind::Llm,
             engine: engine.to_owned(),
             device: "cpu".to_owned(),
+            memory_mib: None,
             engine_builds: Vec::new(),
             state,
             job_id: None,
