@@ -34,6 +34,9 @@ pub struct AddOn {
     pub format: ModelFormat,
     /// Size of the file.
     pub size_bytes: u64,
+    /// Whether an upscaler fits into the memory of the device that would run it, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fit: Option<Fit>,
     /// Why it cannot be used, if it cannot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,

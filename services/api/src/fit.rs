@@ -3,10 +3,11 @@
 use std::{collections::HashMap, time::Duration};
 
 use contract::{
+    AssetId,
     cost::Cost,
     llm::LanguageModel,
-    memory::DeviceMemory,
-    model::Model,
+    memory::{DeviceMemory, Fit},
+    model::{AddOn, Model},
     spec::{JobKind, JobSpec, WorkerKind},
     worker::Worker,
 };
@@ -28,6 +29,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The size of a picture of a model of which nobody says what suits it.
 const SIDE_PX: u64 = 512;
+
+/// The size of a picture that is enlarged.
+const ENLARGED_PX: u32 = 1024;
 
 /// A device that would run models of a kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +78,30 @@ impl Models {
         let usable = self.look(Library::list_usable).await?;
         for model in models {
             let Some(usable) = usable.iter().find(|usable| usable.id == model.id) else { continue };
-            model.fit = fit_of(usable, &place, &costs.remove(&model.id).unwrap_or_default());
+            let Some(spec) = usual_picture(usable) else { continue };
+            let JobSpec::TextToImage(picture) = &spec else { continue };
+            let (parts, size) = (Parts::of(&usable.files), (picture.width, picture.height));
+            let costs = costs.remove(&model.id).unwrap_or_default();
+            model.fit = Some(fit_of(&model.id, parts, &spec, size, &place, &costs));
+        }
+        Ok(())
+    }
+
+    /// Says of each upscaler whether it fits into the memory of a device. `costs` are those of earlier jobs there, by upscaler.
+    pub(crate) async fn fit_upscalers(
+        &self,
+        upscalers: &mut [AddOn],
+        place: Place,
+        mut costs: HashMap<String, Vec<Cost>>,
+    ) -> Result<(), Error> {
+        let ids: Vec<String> = upscalers.iter().map(|upscaler| upscaler.id.clone()).collect();
+        let look =
+            move |library: &Library| Ok(ids.iter().map(|id| library.resolve_upscaler(id).ok()).collect::<Vec<_>>());
+        for (upscaler, file) in upscalers.iter_mut().zip(self.look(look).await?) {
+            let (Some(file), Some(spec)) = (file, usual_enlargement()) else { continue };
+            let costs = costs.remove(&upscaler.id).unwrap_or_default();
+            let (parts, size) = (Parts::of_upscaler(&file.path), (ENLARGED_PX, ENLARGED_PX));
+            upscaler.fit = Some(fit_of(&upscaler.id, parts, &spec, size, &place, &costs));
         }
         Ok(())
     }
@@ -97,15 +124,12 @@ impl Models {
     }
 }
 
-fn fit_of(usable: &UsableModel, place: &Place, costs: &[Cost]) -> Option<contract::memory::Fit> {
-    let spec = usual_picture(usable)?;
-    let JobSpec::TextToImage(picture) = &spec else { return None };
-    let size = (picture.width, picture.height);
-    let (room, ladder, parts) = (place.room, Ladder::of_device(&place.found), Parts::of(&usable.files));
+fn fit_of(id: &str, parts: Parts, spec: &JobSpec, size: (u32, u32), place: &Place, costs: &[Cost]) -> Fit {
+    let (room, ladder) = (place.room, Ladder::of_device(&place.found));
     let mut lessons = Lessons::default();
-    lessons.recall(&usable.id, &place.found, costs);
-    let planned = lessons.plan(&usable.id, &spec, size, Circumstances { room, ladder, parts });
-    Some(memory::of_picture_model(&place.device, room, &planned))
+    lessons.recall(id, &place.found, costs);
+    let planned = lessons.plan(id, spec, size, Circumstances { room, ladder, parts });
+    memory::of_picture_model(&place.device, room, &planned)
 }
 
 /// Returns the job of a picture of the size that suits a model.
@@ -115,6 +139,11 @@ fn usual_picture(usable: &UsableModel) -> Option<JobSpec> {
     let side = |name: &str| suits.get(name).and_then(Value::as_u64).unwrap_or(SIDE_PX);
     let (width, height) = (side("width"), side("height"));
     serde_json::from_value(json!({ "kind": "text_to_image", "prompt": "", "width": width, "height": height })).ok()
+}
+
+/// Returns the job of an enlargement as most are.
+fn usual_enlargement() -> Option<JobSpec> {
+    serde_json::from_value(json!({ "kind": "upscale", "image": AssetId::new() })).ok()
 }
 
 #[cfg(test)]

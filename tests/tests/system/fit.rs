@@ -4,7 +4,7 @@ use contract::{
     job::JobState,
     llm::LanguageModel,
     memory::{DeviceMemory, Fit, FitVerdict},
-    model::Model,
+    model::{AddOn, Model},
     page::Page,
 };
 use serde_json::{Value, json};
@@ -28,6 +28,12 @@ async fn fit_of_language_model(client: &Client) -> Fit {
     smoke.fit.expect("a worker is there")
 }
 
+async fn fit_of_upscaler(client: &Client) -> Fit {
+    let upscalers: Page<AddOn> = client.get_json("/api/upscalers").await.unwrap();
+    let tiny = upscalers.data.into_iter().find(|upscaler| upscaler.id == "tiny-esrgan-x2").expect("the tiny upscaler");
+    tiny.fit.expect("a worker is there")
+}
+
 async fn held_mib(client: &Client) -> Option<u64> {
     let system: Value = client.get_json("/api/system").await.unwrap();
     let devices: Vec<DeviceMemory> = serde_json::from_value(system["memory"].clone()).unwrap();
@@ -42,6 +48,9 @@ async fn a_model_that_fits_says_how_much_it_needs_and_that_is_what_its_worker_re
     let estimated = fit_of_picture_model(&client).await;
     assert_eq!((estimated.verdict, estimated.is_measured), (FitVerdict::Fits, false), "{estimated:?}");
     assert_eq!((estimated.comfortable_mib, estimated.total_mib), (100_000, 100_000));
+    let enlarged = fit_of_upscaler(&client).await;
+    assert_eq!((enlarged.verdict, enlarged.is_measured), (FitVerdict::Fits, false), "{enlarged:?}");
+    assert!(enlarged.message.contains("4.19 megapixels"), "{enlarged:?}");
     let small = json!({"prompt": "a lake", "width": 64, "height": 64, "steps": 1, "cfg_scale": 1.0});
     let job = client.submit(&small).await.unwrap();
     client.until_state(job.id, JobState::Succeeded, LIMIT).await.unwrap();
@@ -69,6 +78,8 @@ async fn a_model_that_does_not_fit_says_so_and_its_job_fails_with_the_same_numbe
     let failed = client.until_end(job.id, LIMIT).await.unwrap();
     let failure = failed.failure.expect("it fails");
     assert!(failure.message.contains(&format!("about {} MiB", fit.needs_mib)), "{failure:?} and {fit:?}");
+    let enlarged = fit_of_upscaler(&client).await;
+    assert_eq!(enlarged.total_mib, 300, "{enlarged:?}");
     let text = fit_of_language_model(&client).await;
     assert_eq!((text.verdict, text.is_measured), (FitVerdict::Fits, false), "{text:?}");
     assert!(text.message.contains(&format!("{} MiB", text.needs_mib)), "{text:?}");

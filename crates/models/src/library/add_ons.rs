@@ -95,11 +95,12 @@ impl AddOns {
     fn describe(&self, id: &str, path: &Path) -> AddOn {
         let id = id.to_owned();
         match self.check(&id, path) {
-            Ok(header) => AddOn { id, format: header.format, size_bytes: header.size_bytes, problem: None },
+            Ok(header) => AddOn { id, format: header.format, size_bytes: header.size_bytes, fit: None, problem: None },
             Err(problem) => AddOn {
                 id,
                 format: ModelFormat::Safetensors,
                 size_bytes: std::fs::metadata(path).map_or(0, |found| found.len()),
+                fit: None,
                 problem: Some(format!("{}; {}", problem.text, problem.remedy)),
             },
         }

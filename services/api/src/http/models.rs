@@ -1,9 +1,10 @@
 //! The models that jobs can name, and what adds to them.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{Json, extract::State};
 use contract::{
+    cost::Cost,
     model::{AddOn, Model},
     page::Page,
     spec::WorkerKind,
@@ -22,9 +23,7 @@ pub(crate) async fn list_models(State(api): State<Arc<Api>>) -> Result<Json<Page
 /// Returns the models, with what is known of their memory.
 async fn list(api: &Api) -> Result<Vec<Model>, models::Error> {
     let mut listed = api.models.list().await?;
-    if let Some(place) = Place::find(&api.queue, WorkerKind::Sd).await {
-        // Without the record all of it is estimated.
-        let costs = api.db.list_costs(&place.found).await.unwrap_or_default();
+    if let Some((place, costs)) = painting_place(api).await {
         api.models.fit(&mut listed, place, costs).await?;
     }
     Ok(listed)
@@ -37,11 +36,26 @@ pub(crate) async fn list_loras(State(api): State<Arc<Api>>) -> Result<Json<Page<
     answer(api.models.list_loras().await)
 }
 
-/// Lists the upscalers, by id. Those that cannot be used say why.
+/// Lists the upscalers, by id: whether each fits into memory, or why it cannot be used.
 #[utoipa::path(get, path = "/api/upscalers", tag = "models",
     responses((status = 200, description = "All of them.", body = Page<AddOn>)))]
 pub(crate) async fn list_upscalers(State(api): State<Arc<Api>>) -> Result<Json<Page<AddOn>>, Error> {
-    answer(api.models.list_upscalers().await)
+    answer(list_with_fit(&api).await)
+}
+
+async fn list_with_fit(api: &Api) -> Result<Vec<AddOn>, models::Error> {
+    let mut listed = api.models.list_upscalers().await?;
+    if let Some((place, costs)) = painting_place(api).await {
+        api.models.fit_upscalers(&mut listed, place, costs).await?;
+    }
+    Ok(listed)
+}
+
+/// Returns the device that paints, and what jobs have cost there, by model; without the record all of it is estimated.
+async fn painting_place(api: &Api) -> Option<(Place, HashMap<String, Vec<Cost>>)> {
+    let place = Place::find(&api.queue, WorkerKind::Sd).await?;
+    let costs = api.db.list_costs(&place.found).await.unwrap_or_default();
+    Some((place, costs))
 }
 
 /// Lists the embeddings, by id, which is also the word that calls one in a prompt. Those that cannot be used say why.

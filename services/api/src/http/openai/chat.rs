@@ -22,7 +22,7 @@ use super::{
         sampling::{Dialect, check_together, read_count, read_format, read_sampling, read_thinking},
         tools::read_tools,
     },
-    telling,
+    telling::{self, Source},
 };
 use crate::http::{
     Api,
@@ -63,7 +63,13 @@ pub(crate) async fn complete(
     let mut asked = question.ask(&api, &caller).await?;
     manner.begin(api.clock.now(), &asked.model);
     if is_stream {
-        return telling::answer(&api, caller, vec![asked.answering], stream::Teller::new(manner, count)).await;
+        return telling::answer(
+            &api,
+            caller,
+            vec![Source::Answering(asked.answering)],
+            stream::Teller::new(manner, count),
+        )
+        .await;
     }
     let whole = async move { answer::whole(&manner, &gather(&mut asked.answering, count).await?) };
     slow::answer(whole, |error| errors::late(&error)).await

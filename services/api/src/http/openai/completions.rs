@@ -13,6 +13,7 @@ use axum::{
 use contract::text::{Completion, Detokenize, TextAnswer, TextRequest, TextSampling};
 use futures::future::try_join_all;
 use time::OffsetDateTime;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     errors,
@@ -22,7 +23,7 @@ use super::{
         sampling::{Dialect, read_count, read_format, read_sampling},
         texts::{Text, read_texts},
     },
-    telling,
+    telling::{self, Source},
 };
 use crate::http::{
     Api,
@@ -62,22 +63,25 @@ pub(crate) async fn complete(
     drop(value);
     let now = api.clock.now();
     if wish.is_stream {
-        let asked = ask_all(&api, &caller, &wish).await?;
-        let teller = stream::Teller::new(manner(&wish, now, &asked), asked.len(), wish.count);
-        let answerings = asked.into_iter().map(|asked| asked.answering).collect();
-        return telling::answer(&api, caller, answerings, teller).await;
+        let wish = Arc::new(wish);
+        let (models, sources): (Vec<_>, Vec<_>) =
+            try_join_all(wish.prompts.iter().map(|prompt| begin(&api, &caller, &wish, prompt)))
+                .await?
+                .into_iter()
+                .unzip();
+        let teller = stream::Teller::new(manner(&wish, now, models.first()), sources.len(), wish.count);
+        return telling::answer(&api, caller, sources, teller).await;
     }
     let whole = async move {
         let mut asked = ask_all(&api, &caller, &wish).await?;
         let wholes = try_join_all(asked.iter_mut().map(|asked| gather(&mut asked.answering, wish.count))).await?;
-        answer::whole(&manner(&wish, now, &asked), &wholes)
+        answer::whole(&manner(&wish, now, asked.first().map(|asked| &asked.model)), &wholes)
     };
     slow::answer(whole, |error| errors::late(&error)).await
 }
 
-fn manner(wish: &Wish, now: OffsetDateTime, asked: &[Asked]) -> answer::Manner {
-    let model = asked.first().map(|asked| asked.model.clone()).unwrap_or_default();
-    let mut manner = answer::Manner::new(now, model);
+fn manner(wish: &Wish, now: OffsetDateTime, model: Option<&String>) -> answer::Manner {
+    let mut manner = answer::Manner::new(now, model.cloned().unwrap_or_default());
     manner.wants_logprobs = wish.sampling.top_logprobs.is_some();
     manner.wants_usage = wish.wants_usage;
     manner
@@ -85,22 +89,35 @@ fn manner(wish: &Wish, now: OffsetDateTime, asked: &[Asked]) -> answer::Manner {
 
 /// Asks for what follows each text.
 async fn ask_all(api: &Arc<Api>, caller: &Caller, wish: &Wish) -> Result<Vec<Asked>, Error> {
-    try_join_all(wish.prompts.iter().map(|prompt| ask(api, caller, wish, prompt))).await
+    try_join_all(wish.prompts.iter().map(async |prompt| match prompt {
+        Text::Words(text) => ask(api, caller, wish, text.clone()).await,
+        Text::Tokens(tokens) => {
+            let text = words(ask_for_words(api, caller, wish, tokens).await?).await?;
+            ask(api, caller, wish, text).await
+        }
+    }))
+    .await
 }
 
-/// Asks for what follows one text. Tokens are turned into words first.
-async fn ask(api: &Arc<Api>, caller: &Caller, wish: &Wish, prompt: &Text) -> Result<Asked, Error> {
-    let prompt = match prompt {
-        Text::Words(text) => text.clone(),
-        Text::Tokens(tokens) => {
-            let request = TextRequest::Detokenize(Detokenize { tokens: tokens.clone() });
-            let mut asked = Question::new(wish.model.clone(), request).ask(api, caller).await?;
-            match gather(&mut asked.answering, 0).await?.answer {
-                TextAnswer::Text { text } => text,
-                _ => return Err(another_answer()),
-            }
+/// Asks for what follows one text, and returns the model. Where tokens must become words first, for which the model may have
+/// to be loaded, that goes on while the answer has begun.
+async fn begin(api: &Arc<Api>, caller: &Caller, wish: &Arc<Wish>, prompt: &Text) -> Result<(String, Source), Error> {
+    let tokens = match prompt {
+        Text::Words(text) => {
+            let Asked { model, answering } = ask(api, caller, wish, text.clone()).await?;
+            return Ok((model, Source::Answering(answering)));
         }
+        Text::Tokens(tokens) => tokens,
     };
+    let asked = ask_for_words(api, caller, wish, tokens).await?;
+    let model = asked.model.clone();
+    let (api, caller, wish) = (Arc::clone(api), caller.clone(), Arc::clone(wish));
+    let coming = tokio::spawn(async move { Ok(ask(&api, &caller, &wish, words(asked).await?).await?.answering) });
+    Ok((model, Source::Coming(AbortOnDropHandle::new(coming))))
+}
+
+/// Asks for what follows some words.
+async fn ask(api: &Arc<Api>, caller: &Caller, wish: &Wish, prompt: String) -> Result<Asked, Error> {
     let completion = Completion {
         prompt,
         suffix: wish.suffix.clone(),
@@ -109,6 +126,20 @@ async fn ask(api: &Arc<Api>, caller: &Caller, wish: &Wish, prompt: &Text) -> Res
         sampling: wish.sampling.clone(),
     };
     Question::new(wish.model.clone(), TextRequest::Completion(Box::new(completion))).ask(api, caller).await
+}
+
+/// Asks for the words of tokens.
+async fn ask_for_words(api: &Arc<Api>, caller: &Caller, wish: &Wish, tokens: &[u32]) -> Result<Asked, Error> {
+    let request = TextRequest::Detokenize(Detokenize { tokens: tokens.to_vec() });
+    Question::new(wish.model.clone(), request).ask(api, caller).await
+}
+
+/// Waits for the words of tokens.
+async fn words(mut asked: Asked) -> Result<String, Error> {
+    match gather(&mut asked.answering, 0).await?.answer {
+        TextAnswer::Text { text } => Ok(text),
+        _ => Err(another_answer()),
+    }
 }
 
 fn read(request: &Object<'_>) -> Wish {

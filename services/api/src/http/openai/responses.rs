@@ -24,7 +24,7 @@ use super::{
         sampling::{Dialect, check_together, one_format, read_format, read_sampling, read_thinking},
         tools::read_tools,
     },
-    telling,
+    telling::{self, Source},
 };
 use crate::http::{
     Api,
@@ -78,7 +78,13 @@ pub(crate) async fn respond(
     let manner = answer::Manner::new(echo, api.clock.now(), &asked.model, wants_logprobs);
     let keeper = is_kept.then(|| kept::Keeper { api: Arc::clone(&api), owner: caller.owner.clone() });
     if is_stream {
-        return telling::answer(&api, caller, vec![asked.answering], stream::Teller::new(manner, keeper)).await;
+        return telling::answer(
+            &api,
+            caller,
+            vec![Source::Answering(asked.answering)],
+            stream::Teller::new(manner, keeper),
+        )
+        .await;
     }
     let whole = async move {
         let whole = gather(&mut asked.answering, 1).await?;

@@ -14,6 +14,7 @@ use contract::{
 use futures::stream::unfold;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     http::{
@@ -40,11 +41,19 @@ pub(crate) trait Tell: Send + 'static {
     fn fail(&mut self, error: &Error) -> Vec<Bytes>;
 }
 
+/// Where an answer comes from.
+pub(crate) enum Source {
+    /// It was asked for.
+    Answering(Answering),
+    /// It will be asked for once something else is known.
+    Coming(AbortOnDropHandle<Result<Answering, Error>>),
+}
+
 struct Telling<T> {
     api: Arc<Api>,
     visit: Visit,
     /// The answers that are still to be told, and the place of the first of them.
-    answerings: VecDeque<Answering>,
+    sources: VecDeque<Source>,
     place: usize,
     answers: Vec<TextAnswer>,
     teller: T,
@@ -60,17 +69,17 @@ struct Telling<T> {
 pub(crate) async fn answer(
     api: &Arc<Api>,
     caller: Caller,
-    mut answerings: Vec<Answering>,
+    mut sources: Vec<Source>,
     teller: impl Tell,
 ) -> Result<Response, Error> {
     let mut early = VecDeque::new();
-    if let Some(first) = answerings.first_mut() {
+    if let Some(first) = sources.first_mut() {
         hold(first, &mut early).await?;
     }
     let mut telling = Telling {
         api: Arc::clone(api),
         visit: Visit::new(Arc::clone(api), caller),
-        answerings: answerings.into(),
+        sources: sources.into(),
         place: 0,
         answers: Vec::new(),
         teller,
@@ -93,10 +102,10 @@ pub(crate) async fn answer(
 }
 
 /// Waits a moment for the first word. A failure until then is the whole answer.
-async fn hold(answering: &mut Answering, early: &mut VecDeque<TextEvent>) -> Result<(), Error> {
+async fn hold(source: &mut Source, early: &mut VecDeque<TextEvent>) -> Result<(), Error> {
     let until = Instant::now() + HOLD_FOR;
-    while let Ok(event) = timeout_at(until, answering.next()).await {
-        match event {
+    while let Ok(event) = timeout_at(until, source.next()).await {
+        match event? {
             Some(TextEvent::Failed { failure }) => return Err(failed(&failure)),
             Some(event @ TextEvent::Waiting { .. }) => early.push_back(event),
             Some(event) => {
@@ -107,6 +116,18 @@ async fn hold(answering: &mut Answering, early: &mut VecDeque<TextEvent>) -> Res
         }
     }
     Ok(())
+}
+
+impl Source {
+    /// Waits for what happens next. Dropping the future loses nothing.
+    async fn next(&mut self) -> Result<Option<TextEvent>, Error> {
+        loop {
+            match self {
+                Self::Answering(answering) => return Ok(answering.next().await),
+                Self::Coming(coming) => *self = Self::Answering(coming.await.map_err(Error::internal)??),
+            }
+        }
+    }
 }
 
 impl<T: Tell> Telling<T> {
@@ -122,7 +143,7 @@ impl<T: Tell> Telling<T> {
                 self.take(Some(event));
                 continue;
             }
-            let Some(answering) = self.answerings.front_mut() else {
+            let Some(source) = self.sources.front_mut() else {
                 self.is_over = true;
                 self.ready.extend(self.teller.end(&self.answers));
                 continue;
@@ -131,7 +152,10 @@ impl<T: Tell> Telling<T> {
             tokio::select! {
                 // What is ready is told before anything else.
                 biased;
-                event = answering.next() => self.take(event),
+                event = source.next() => match event {
+                    Ok(event) => self.take(event),
+                    Err(error) => self.fail(&error),
+                },
                 may_stay = self.visit.look() => {
                     if !may_stay {
                         return None;
@@ -161,7 +185,7 @@ impl<T: Tell> Telling<T> {
             }
             Some(TextEvent::End { answer }) => {
                 self.answers.push(answer);
-                self.answerings.pop_front();
+                self.sources.pop_front();
                 self.place += 1;
             }
             Some(TextEvent::Failed { failure }) => self.fail(&failed(&failure)),
@@ -172,7 +196,7 @@ impl<T: Tell> Telling<T> {
     fn fail(&mut self, error: &Error) {
         self.is_over = true;
         // Nobody waits for the others any more.
-        self.answerings.clear();
+        self.sources.clear();
         self.ready.extend(self.teller.fail(error));
     }
 }

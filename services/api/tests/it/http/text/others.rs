@@ -54,6 +54,38 @@ async fn while_tokens_are_turned_into_words_there_are_signs_of_life() {
 }
 
 #[tokio::test]
+async fn a_stream_of_what_follows_tokens_begins_before_they_are_words() {
+    let (house, mut worker) = open().await;
+    let request = json!({ "prompt": [[1, 2], [3]], "stream": true });
+    let request = house.request(Method::POST, "/v1/completions").json(&request);
+    let waiting = tokio::spawn(async move { request.send().await.unwrap() });
+    let leases = [next_job(&mut worker).await, next_job(&mut worker).await];
+    leap(&house, Duration::from_secs(3)).await;
+    let mut begun = waiting.await.unwrap();
+    assert_eq!(begun.status(), StatusCode::OK);
+    leap(&house, Duration::from_secs(20)).await;
+    let first = begun.chunk().await.unwrap().unwrap();
+    assert_eq!(first, b": keep-alive\n\n".as_slice());
+    for lease in leases {
+        let TextRequest::Detokenize(asked) = &lease.job.request else { panic!("{:?}", lease.job.request) };
+        let text = format!("{:?}", asked.tokens);
+        end(lease, 0, vec![TextEvent::End { answer: TextAnswer::Text { text } }]).await;
+    }
+    for _ in 0..2 {
+        let lease = next_job(&mut worker).await;
+        let TextRequest::Completion(asked) = &lease.job.request else { panic!("{:?}", lease.job.request) };
+        let words = format!("after {}", asked.prompt);
+        answer(lease, &words).await;
+    }
+    let (events, _) = events(&begun.text().await.unwrap());
+    let text = |index: usize| -> String {
+        let choices = events.iter().map(|event| &event["choices"][0]).filter(|choice| choice["index"] == index);
+        choices.filter_map(|choice| choice["text"].as_str()).collect()
+    };
+    assert_eq!((text(0), text(1)), ("after [1, 2]".to_owned(), "after [3]".to_owned()));
+}
+
+#[tokio::test]
 async fn a_continuation_streams() {
     let (house, mut worker) = open().await;
     let request = json!({ "prompt": "a quiet", "stream": true });
