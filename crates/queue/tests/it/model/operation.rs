@@ -107,7 +107,7 @@ pub(super) fn strategy() -> impl Strategy<Value = Operation> {
         3 => (index(), any::<bool>()).prop_map(|(held, stays)| Operation::Release { held, stays }),
         4 => (index(), any::<bool>()).prop_map(|(held, stays)| Operation::PassOn { held, stays }),
         5 => (index(), any::<bool>()).prop_map(|(job, is_heard)| Operation::Cancel { job, is_heard }),
-        3 => index().prop_map(|job| Operation::Recall { job }),
+        5 => index().prop_map(|job| Operation::Recall { job }),
         4 => any::<u32>().prop_map(|which| Operation::Expire { which }),
         5 => (any::<bool>(), any::<bool>()).prop_map(|(dies, is_pending)| Operation::Project { dies, is_pending }),
         2 => Just(Operation::Reap),
@@ -118,7 +118,7 @@ pub(super) fn strategy() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::Dance),
         5 => new_job().prop_map(Operation::AskText),
         2 => index().prop_map(|ask| Operation::CancelText { ask }),
-        2 => index().prop_map(|ask| Operation::EndWait { ask }),
+        8 => index().prop_map(|ask| Operation::EndWait { ask }),
     ]
 }
 

@@ -23,6 +23,10 @@ pub(super) enum Operation {
     Die { worker: usize },
     /// A worker falls silent for longer than its lease, and comes back.
     FallSilent { worker: usize },
+    /// A worker holds so much, falls silent for longer than its lease, and comes back when another one holds as much.
+    ComeBackTooLate { worker: usize, mib: u64 },
+    /// One worker holds something pinned, another takes all that is left beside it, and a third asks for what can never be free.
+    FillUpBesidePinned { worker: usize, mib: u64 },
     /// Time passes, and everybody says what it has.
     Pass { ms: i64 },
     /// Valkey is away for longer than any lease.
@@ -50,6 +54,8 @@ pub(super) fn strategy() -> impl Strategy<Value = Operation> {
         3 => worker().prop_map(|worker| Operation::LoseAnswer { worker }),
         1 => worker().prop_map(|worker| Operation::Die { worker }),
         1 => worker().prop_map(|worker| Operation::FallSilent { worker }),
+        1 => (worker(), 501..700_u64).prop_map(|(worker, mib)| Operation::ComeBackTooLate { worker, mib }),
+        1 => (worker(), 100..200_u64).prop_map(|(worker, mib)| Operation::FillUpBesidePinned { worker, mib }),
         5 => prop_oneof![Just(1000_i64), Just(6000), Just(21_000)].prop_map(|ms| Operation::Pass { ms }),
         1 => Just(Operation::Outage),
         1 => Just(Operation::Wipe),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::sample::Index;
 
 use super::operation::Operation;
-use crate::memory::desk::{Asked, Desk, Held, Kept, LEASE_MS, Told};
+use crate::memory::desk::{Asked, Desk, Held, Kept, LEASE_MS, TOTAL_MIB, Told};
 
 /// How often everybody behaves before every request must be granted.
 const ROUNDS: usize = 100;
@@ -90,15 +90,8 @@ impl World {
     pub(super) async fn perform(&mut self, operation: &Operation) {
         match operation {
             Operation::Reserve { worker, model, mib, load_ms, is_pinned } => {
-                let it = &mut self.workers[*worker];
-                let model = char::from(b'a' + model).to_string();
-                it.asks += 1;
-                let asked = Asked { mib: *mib, load_ms: *load_ms, is_pinned: *is_pinned, ask: it.asks };
-                if let Some(held) = it.told.held.get_mut(&model) {
-                    held.state = "idle";
-                }
-                it.told.asked.insert(model, asked);
-                self.speak(*worker).await;
+                let asked = Asked { mib: *mib, load_ms: *load_ms, is_pinned: *is_pinned, ask: 0 };
+                self.reserve(*worker, *model, asked).await;
             }
             Operation::Withdraw { worker, which } => {
                 let asked = &mut self.workers[*worker].told.asked;
@@ -128,6 +121,23 @@ impl World {
                 self.count("lapsed");
                 self.speak(*worker).await;
             }
+            Operation::ComeBackTooLate { worker, mib } => {
+                self.give_everything_back().await;
+                let asked = Asked { mib: *mib, load_ms: 0, is_pinned: false, ask: 0 };
+                self.reserve(*worker, 0, asked.clone()).await;
+                let name = self.workers[*worker].name.clone();
+                self.fall_silent(&name).await;
+                self.reserve((*worker + 1) % 3, 0, asked).await;
+                self.speak(*worker).await;
+            }
+            Operation::FillUpBesidePinned { worker, mib } => {
+                self.give_everything_back().await;
+                self.reserve(*worker, 0, Asked { mib: *mib, load_ms: 0, is_pinned: true, ask: 0 }).await;
+                let rest = Asked { mib: TOTAL_MIB - mib, load_ms: 0, is_pinned: false, ask: 0 };
+                self.reserve((*worker + 1) % 3, 0, rest).await;
+                let all = Asked { mib: TOTAL_MIB, load_ms: 0, is_pinned: false, ask: 0 };
+                self.reserve((*worker + 2) % 3, 0, all).await;
+            }
             Operation::Pass { ms } => self.pass(*ms).await,
             Operation::Outage => {
                 let before: Vec<String> = self.kept.iter().flat_map(|kept| kept.workers.keys().cloned()).collect();
@@ -150,6 +160,28 @@ impl World {
                 self.count("lost everything");
             }
         }
+    }
+
+    /// A worker asks for memory for one of its models.
+    async fn reserve(&mut self, worker: usize, model: u8, asked: Asked) {
+        let it = &mut self.workers[worker];
+        let model = char::from(b'a' + model).to_string();
+        it.asks += 1;
+        let asked = Asked { ask: it.asks, ..asked };
+        if let Some(held) = it.told.held.get_mut(&model) {
+            held.state = "idle";
+        }
+        it.told.asked.insert(model, asked);
+        self.speak(worker).await;
+    }
+
+    /// Everybody gives back what they have and want, and the ledger is open.
+    async fn give_everything_back(&mut self) {
+        for worker in 0..self.workers.len() {
+            self.workers[worker].told = Told::default();
+            self.speak(worker).await;
+        }
+        self.pass(LEASE_MS).await;
     }
 
     /// A model begins to work or is done, unless it waits for more.
@@ -238,10 +270,7 @@ impl World {
         for worker in &self.workers {
             assert!(worker.told.asked.is_empty(), "{worker:?} was never granted what it asked for: {:?}", self.kept);
         }
-        for worker in 0..self.workers.len() {
-            self.workers[worker].told = Told::default();
-            self.speak(worker).await;
-        }
+        self.give_everything_back().await;
         let kept = self.kept.as_ref().expect("they spoke");
         assert_eq!(kept.holdings().count(), 0, "{kept:?}");
     }
