@@ -1,16 +1,64 @@
-//! Reads bodies: bounded in size and in time.
+//! Reads bodies: bounded in size and in time. Notes which were not read to their end.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use axum::{
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody},
+    extract::Request,
     http::{HeaderMap, header},
 };
 use bytes::BytesMut;
 use contract::problem::ProblemCode;
 use futures::StreamExt as _;
+use hyper::body::{Frame, SizeHint};
 
 use super::problem::Error;
+
+/// A body that is known to have been read to its end, or not.
+#[derive(Debug)]
+struct Noted {
+    body: Body,
+    is_read: Arc<AtomicBool>,
+}
+
+impl HttpBody for Noted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if frame.is_none() || self.body.is_end_stream() {
+            self.is_read.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Notes from now on whether the body of a request was read to its end.
+pub(crate) fn note_end(request: Request) -> (Request, Arc<AtomicBool>) {
+    let is_read = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+    let noted = Arc::clone(&is_read);
+    (request.map(|body| Body::new(Noted { body, is_read: noted })), is_read)
+}
 
 /// How long a client may be silent in the middle of its body.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use super::{
     Api,
+    body::note_end,
     compat::{self, Failure, SHOULD_RETRY},
     metrics,
     problem::{self, Draft, Error, Occurrence},
@@ -62,6 +63,7 @@ pub(crate) async fn finish(State(_): State<Arc<Api>>, mut request: Request, next
 
     request.extensions_mut().insert(Occurrence { path: path.clone(), request_id: id.clone() });
     let limit = limit(route, &method, request.headers());
+    let (request, is_read) = note_end(request);
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone());
     let mut response = match timeout(limit, answer).await {
         Ok(Ok(response)) => response,
@@ -73,6 +75,10 @@ pub(crate) async fn finish(State(_): State<Arc<Api>>, mut request: Request, next
         let draft = draft.unwrap_or_else(|| *problem::draft_of(response.status()));
         span.in_scope(|| log(&draft, &id, &method, &path));
         response = render(&draft, &response, &path, &id);
+        // The connection ends with the body that nobody reads; a client that is not told would send its next request there.
+        if !is_read.load(Ordering::Relaxed) {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
     }
     for (name, value) in ALWAYS {
         response.headers_mut().entry(name).or_insert(value);

@@ -113,6 +113,12 @@ async fn an_upload_beyond_the_limit_is_refused() {
     let house = House::open_with(&[("ATELIER_MAX_UPLOAD_BYTES", "4096"), ("ATELIER_MAX_PICTURE_PIXELS", "4096")]).await;
     assert_eq!(upload(&house, "file", vec![0; 4097]).await.status, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(upload(&house, "file", vec![0; 400_000]).await.problem().code, ProblemCode::TooLarge);
+    let answer = send(house.request(Method::POST, "/api/jobs/retry").json(&"x".repeat(4 << 20))).await;
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer.headers["connection"], "close", "the rest of the body is not read, and the client must know");
+    let answer = send(house.request(Method::POST, "/api/jobs/retry").json(&1)).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(!answer.headers.contains_key("connection"), "{:?}", answer.headers);
     let answer = house.post("/api/assets", &json!({ "data": STANDARD.encode(vec![0; 8192]) })).await;
     assert_eq!(answer.problem().code, ProblemCode::TooLarge);
     let answer = upload(&house, "file", png(65, 64)).await;
