@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check, one line about each at the end, and a total.
 
+mod beside;
 mod clients;
 mod nextest;
 mod npm;
@@ -50,26 +51,32 @@ const SLOW: &[Part] = &[
         engines::build_chosen().map(Outcome::passed)
     }),
     ("tests", || nextest::run(nextest::Scope::Everything)),
-    ("queue-on-redis", nextest::run_queue_on_redis),
-    ("mutants", || mutants::check().map(Outcome::passed)),
+];
+
+/// Those that wait more than they compute, the longest first: they run beside each other.
+const BESIDE: &[Part] = &[
     ("faults", || workspace::check_faults().map(Outcome::passed)),
-    ("schemathesis", || schemathesis::run().map(Outcome::passed)),
     ("clients", clients::run),
+    ("schemathesis", || schemathesis::run().map(Outcome::passed)),
+    ("mutants", || mutants::check().map(Outcome::passed)),
+    ("queue-on-redis", nextest::run_queue_on_redis),
     ("demo", || smoke::run().map(Outcome::passed)),
 ];
 
 /// Runs the checks. Fails if one of them does, but only after all have run.
 pub(crate) fn test(options: &Options) -> anyhow::Result<()> {
     let without_engine: &[Part] = &[("tests", || nextest::run(nextest::Scope::WithoutEngine))];
-    let rest = if options.fast { without_engine } else { SLOW };
-    let parts: Vec<_> = FAST.iter().chain(rest).collect();
-    if let Some(unknown) = options.names.iter().find(|name| !parts.iter().any(|(known, _)| known == name)) {
-        let known: Vec<_> = parts.iter().map(|(known, _)| *known).collect();
-        bail!("there is no check {unknown:?}; there are {}", known.join(", "));
+    let (slow, beside) = if options.fast { (without_engine, [].as_slice()) } else { (SLOW, BESIDE) };
+    let known = FAST.iter().chain(slow).chain(beside).map(|(name, _)| *name);
+    if let Some(unknown) = options.names.iter().find(|name| !known.clone().any(|known| known == *name)) {
+        bail!("there is no check {unknown:?}; there are {}", known.collect::<Vec<_>>().join(", "));
     }
-    let mut report = Report::default();
-    let is_wanted = |name: &str| options.names.is_empty() || options.names.iter().any(|wanted| wanted == name);
-    for (name, run) in parts.into_iter().filter(|(name, _)| is_wanted(name)) {
+    let mut report = Report::begin();
+    let is_wanted = |(name, _): &&Part| options.names.is_empty() || options.names.iter().any(|wanted| wanted == name);
+    let beside: Vec<_> = beside.iter().filter(is_wanted).collect();
+    // A single one can as well say at once what it does.
+    let (alone, together) = if beside.len() == 1 { (beside, Vec::new()) } else { (Vec::new(), beside) };
+    for (name, run) in FAST.iter().chain(slow).filter(is_wanted).chain(alone) {
         println!("\n━━ {name}");
         let begun = Instant::now();
         let outcome = run().unwrap_or_else(|error| {
@@ -77,6 +84,11 @@ pub(crate) fn test(options: &Options) -> anyhow::Result<()> {
             Outcome::failed(())
         });
         report.add(name, outcome, begun.elapsed());
+    }
+    if !together.is_empty() {
+        let names: Vec<_> = together.iter().map(|(name, _)| *name).collect();
+        println!("\n━━ {}: beside each other, each is shown when it is done", names.join(", "));
+        beside::run(&names, &mut report)?;
     }
     println!("\n{report}");
     if report.has_failures() {

@@ -16,7 +16,7 @@ const SERVER_VARIABLE: &str = "ATELIER_TEST_VALKEY_BIN";
 
 /// How many tests run at once for each core: most of their time they wait, for servers to start and for leases to run out.
 /// Those that compute take the place of two; `.config/nextest.toml` says which.
-const PER_CORE: usize = 2;
+const PER_CORE: usize = 3;
 
 /// The tests of the workers drive the real engines, and so do those in modules of an engine's name.
 const WITHOUT_ENGINE: &str = "not test(sd_engine) and not test(llama_server) and not binary_id(worker-sd::it) and \
