@@ -1,6 +1,11 @@
 //! What can be said on the command line, for every command.
 
-use clap::{Parser, Subcommand};
+use std::env;
+
+use clap::{
+    Parser, Subcommand,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use url::Url;
 
 use crate::{
@@ -77,6 +82,25 @@ pub(crate) enum Command {
     Doctor,
 }
 
+impl Arguments {
+    /// Reads the command line; what is wrong with it ends the program.
+    pub(crate) fn read() -> Self {
+        let is_grid = env::args().any(|argument| argument == "grid");
+        Self::try_parse().unwrap_or_else(|error| if is_grid { explain(error) } else { error }.exit())
+    }
+}
+
+/// Says how a field is set in a grid, where it has no flag of its own as it has in `submit`.
+fn explain(mut error: clap::Error) -> clap::Error {
+    let is_unknown = error.kind() == ErrorKind::UnknownArgument && error.get(ContextKind::SuggestedArg).is_none();
+    let flag = error.get(ContextKind::InvalidArg).map(ToString::to_string).filter(|_| is_unknown);
+    if let Some(field) = flag.as_deref().and_then(|flag| flag.strip_prefix("--")) {
+        let tip = format!("what all pictures have in common is set by '-s {}=VALUE'", field.replace('-', "_"));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
+}
+
 fn address(text: &str) -> Result<Url, String> {
     text.parse::<Url>()
         .ok()
@@ -99,6 +123,19 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn whoever_gives_a_grid_the_flag_of_a_field_is_told_how_fields_are_set_there() {
+        let wrong = |line: &str| {
+            let error = Arguments::try_parse_from(line.split(' ')).map(drop).unwrap_err();
+            explain(error).to_string()
+        };
+        let said = wrong("atelier grid mill --x seed=1,2 --cfg-scale 3");
+        assert!(said.contains("tip: what all pictures have in common is set by '-s cfg_scale=VALUE'"), "{said}");
+        assert!(!said.contains("-- --cfg-scale"), "{said}");
+        let said = wrong("atelier grid mill --x seed=1,2 --titel 3");
+        assert!(said.contains("--title"), "{said}");
     }
 
     #[test]

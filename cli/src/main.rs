@@ -31,8 +31,6 @@ mod words;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use arguments::{Arguments, Command};
 use client::Client;
 use exit::Exit;
@@ -40,7 +38,7 @@ use output::Output;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::read();
     let output = Output::new(arguments.json);
     match run(arguments, output).await {
         Ok(exit) => exit.into(),

@@ -88,7 +88,7 @@ pub(crate) fn test(options: &Options) -> anyhow::Result<()> {
     if !together.is_empty() {
         let names: Vec<_> = together.iter().map(|(name, _)| *name).collect();
         println!("\n━━ {}: beside each other, each is shown when it is done", names.join(", "));
-        beside::run(&names, &mut report)?;
+        beside::run(&names, &mut report);
     }
     println!("\n{report}");
     if report.has_failures() {

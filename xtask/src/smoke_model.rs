@@ -10,6 +10,8 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 /// The file that makes it a picture model, below the models folder.
+/// The files of the language model, in the folder of such models.
+const TEXT_FILES: [&str; 2] = ["smoke.gguf", "mmproj-smoke.gguf"];
 const SIDECAR: &str = "checkpoints/smoke.json";
 
 /// The endings of files that are a picture model, or make one of several files.
@@ -37,15 +39,16 @@ fn add_defaults(sidecar: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the language model if there is no language model at all.
-pub(crate) fn write_text_if_there_is_no_other(models_dir: &Path) -> anyhow::Result<()> {
+/// Writes the language model if there is no language model at all. Returns whether it is the only one.
+pub(crate) fn write_text_if_there_is_no_other(models_dir: &Path) -> anyhow::Result<bool> {
     let mut models = Vec::new();
     list_models(&models_dir.join("llm"), LANGUAGE_ENDINGS, &mut models);
     if models.is_empty() {
         println!("  there is no language model in {}: writing the smoke model", models_dir.join("llm").display());
         testkit::tiny_models::write_llm(models_dir).context("could not write the smoke model for text")?;
     }
-    Ok(())
+    let is_own = |path: &PathBuf| TEXT_FILES.iter().any(|file| *path == models_dir.join("llm").join(file));
+    Ok(models.iter().all(is_own))
 }
 
 fn list_models(folder: &Path, endings: &[&str], models: &mut Vec<PathBuf>) {
@@ -80,10 +83,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("llm/own")).unwrap();
         fs::write(folder.path().join("llm/own/model.gguf"), "").unwrap();
-        write_text_if_there_is_no_other(folder.path()).unwrap();
+        assert!(!write_text_if_there_is_no_other(folder.path()).unwrap());
         assert!(!folder.path().join("llm/smoke.gguf").exists(), "a model of the user's own is there");
         fs::remove_file(folder.path().join("llm/own/model.gguf")).unwrap();
-        write_text_if_there_is_no_other(folder.path()).unwrap();
+        assert!(write_text_if_there_is_no_other(folder.path()).unwrap());
         assert!(folder.path().join("llm/smoke.gguf").is_file());
+        assert!(
+            write_text_if_there_is_no_other(folder.path()).unwrap(),
+            "the second start finds the smoke model alone"
+        );
     }
 }

@@ -34,6 +34,9 @@ impl Options {
     }
 }
 
+/// Whether a language model tags new pictures.
+const TAGGING: &str = "ATELIER_AUTO_TAGGING";
+
 /// The services, running, with what is needed to talk to them.
 pub(crate) struct Running {
     pub stack: Stack,
@@ -66,7 +69,10 @@ pub(crate) fn start(options: Options, signals: &Signals) -> anyhow::Result<Runni
         // The workers take the first that works; who names a program has the last word.
         settings.push(("ATELIER_ENGINES_DIR", engines::builds_dir().into()));
         has_only_smoke_model = smoke_model::write_if_there_is_no_other(&models_dir(&data_dir))?;
-        smoke_model::write_text_if_there_is_no_other(&models_dir(&data_dir))?;
+        if smoke_model::write_text_if_there_is_no_other(&models_dir(&data_dir))? && env::var_os(TAGGING).is_none() {
+            println!("  the only language model says nothing but noise, so it tags no pictures");
+            settings.push((TAGGING, "false".into()));
+        }
     }
 
     heading("starting Valkey, the API and the workers");

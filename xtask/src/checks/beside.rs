@@ -1,45 +1,42 @@
 //! Checks beside each other: each is `cargo xtask test NAME` in a process of its own, and its words are shown when it is done.
 
 use std::{
-    env,
     io::{Read as _, Seek as _},
-    process::{Command, Stdio},
+    process::Stdio,
     sync::Mutex,
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
-
 use super::report::{Outcome, Report};
+use crate::program;
 
 /// Runs checks, as many at once as there are cores, in this order.
-pub(super) fn run(names: &[&'static str], report: &mut Report) -> anyhow::Result<()> {
-    let next = Mutex::new(names.iter());
+pub(super) fn run(names: &[&'static str], report: &mut Report) {
     let at_once = thread::available_parallelism().map_or(1, usize::from).min(names.len());
-    let turns = thread::scope(|scope| {
-        let threads: Vec<_> = (0..at_once).map(|_| scope.spawn(|| take_turns(&next))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| anyhow::bail!("a thread panicked"))).collect()
-    });
-    let turns: Vec<anyhow::Result<Vec<_>>> = turns;
-    for turn in turns {
-        for (name, outcome, took) in turn? {
-            report.add(name, outcome, took);
+    let (next, done) = (Mutex::new(names.iter().copied()), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| take_turns(&next, &done));
         }
+    });
+    for (name, outcome, took) in done.into_inner().into_iter().flatten() {
+        report.add(name, outcome, took);
     }
-    Ok(())
 }
 
 type Done = (&'static str, Outcome, Duration);
 
-fn take_turns<'a>(next: &Mutex<impl Iterator<Item = &'a &'static str>>) -> anyhow::Result<Vec<Done>> {
-    let mut done = Vec::new();
-    loop {
-        let name = next.lock().ok().and_then(|mut names| names.next().copied());
-        let Some(name) = name else { return Ok(done) };
+fn take_turns(next: &Mutex<impl Iterator<Item = &'static str>>, done: &Mutex<Vec<Done>>) {
+    while let Some(name) = next.lock().ok().and_then(|mut names| names.next()) {
         let begun = Instant::now();
-        let outcome = run_one(name).with_context(|| format!("could not run the check {name}"))?;
-        done.push((name, outcome, begun.elapsed()));
+        let outcome = run_one(name).unwrap_or_else(|error| {
+            eprintln!("error: could not run the check {name}: {error:#}");
+            Outcome::failed(())
+        });
+        if let Ok(mut done) = done.lock() {
+            done.push((name, outcome, begun.elapsed()));
+        }
     }
 }
 
@@ -47,8 +44,9 @@ fn take_turns<'a>(next: &Mutex<impl Iterator<Item = &'a &'static str>>) -> anyho
 fn run_one(name: &str) -> anyhow::Result<Outcome> {
     // A file and no pipe: one that is left behind by a check could keep a pipe open for ever.
     let mut said = tempfile::tempfile()?;
-    let mut command = Command::new(env::current_exe()?);
-    command.args(["test", name]).stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said.try_clone()?);
+    // This very program may have been built anew meanwhile.
+    let mut command = program::cargo();
+    command.args(["xtask", "test", name]).stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said.try_clone()?);
     let status = command.status()?;
     said.rewind()?;
     let mut words = Vec::new();
