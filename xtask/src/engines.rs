@@ -108,7 +108,11 @@ fn point_at(binary: &Path, engine: &str, feature: Feature) -> anyhow::Result<()>
 
 fn link_to(binary: &Path, name: &str) -> anyhow::Result<()> {
     let link = repository::target_dir().join(name);
-    let fresh_link = link.with_extension("new");
+    if fs::read_link(&link).is_ok_and(|points_at| points_at == binary) {
+        return Ok(());
+    }
+    // Several of us may run at once.
+    let fresh_link = link.with_extension(format!("{}.new", std::process::id()));
     let _ = fs::remove_file(&fresh_link);
     fs::create_dir_all(repository::target_dir())
         .and_then(|()| std::os::unix::fs::symlink(binary, &fresh_link))
