@@ -85,7 +85,7 @@ pub(crate) enum Command {
 impl Arguments {
     /// Reads the command line; what is wrong with it ends the program.
     pub(crate) fn read() -> Self {
-        let is_grid = env::args().any(|argument| argument == "grid");
+        let is_grid = env::args_os().any(|argument| argument == "grid");
         Self::try_parse().unwrap_or_else(|error| if is_grid { explain(error) } else { error }.exit())
     }
 }

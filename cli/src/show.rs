@@ -43,6 +43,7 @@ fn describe(client: &Client, shown: &Shown) -> String {
         format!("  attempts   {} of {}", job.attempts, job.max_attempts),
     ];
     lines.extend(job.position.map(|position| format!("  waits      {}", words::place(position))));
+    lines.extend(job.waits_for.as_ref().map(|because| format!("             {because}")));
     lines.extend(job.paused.then(|| format!("  waits      until `atelier resume {}`", job.id)));
     if job.cancel_requested && !job.state.is_end() {
         lines.push("  somebody asked for its end".into());

@@ -110,18 +110,8 @@ mod tests {
 
     fn worker(state: WorkerState) -> Worker {
         Worker {
-            name: "host-sd-1".into(),
-            kind: WorkerKind::Sd,
-            engine: "scripted".into(),
-            device: "cpu".into(),
-            memory_mib: None,
             state,
-            job_id: None,
-            resident_models: vec![],
-            residents: Vec::new(),
-            started_at: datetime!(2026-01-02 03:04:05 UTC),
-            last_problem: None,
-            engine_builds: Vec::new(),
+            ..Worker::idle("host-sd-1", WorkerKind::Sd, "scripted", "cpu", datetime!(2026-01-02 03:04:05 UTC))
         }
     }
 

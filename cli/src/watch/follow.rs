@@ -80,17 +80,23 @@ pub(super) async fn follow(client: &Client, id: JobId, sight: &mut impl Sight) -
     }
 }
 
-/// Says how many are before a waiting job, and that it or the queue is paused where that is so; once, until it changes.
+/// Says how many are before a waiting job, and why it waits where that is not for them; once, until it changes.
 async fn say_why_it_waits(client: &Client, job: &Job, said: &mut Option<String>, sight: &mut impl Sight) {
     let mut text = match job.position {
         Some(position) => words::place(position),
         None if job.paused => format!("the job is paused: `atelier resume {}` lets it go on", job.id),
         None => return,
     };
+    let mut notice = None;
     // An older server cannot say, and watching is no worse for it.
     if let Ok(mut queues) = client.list_queues().await {
         queues.data.retain(|queue| queue.worker_kind == job.kind.worker_kind());
-        text.extend(pause::notice(&queues.data).map(|notice| format!("; {notice}")));
+        notice = pause::notice(&queues.data);
+    }
+    match (notice, &job.waits_for) {
+        (Some(notice), _) => text.extend(["; ", &notice]),
+        (None, Some(because)) => text.extend([". ", because]),
+        (None, None) => {}
     }
     if said.as_ref() != Some(&text) {
         sight.aside(&text);

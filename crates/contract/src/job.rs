@@ -48,6 +48,9 @@ pub struct Job {
     /// Its place in line, from 1, while it waits; only where one job is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
+    /// What it waits for, in a sentence, where that is not for the jobs before it; only where one job is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// The latest progress, while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,

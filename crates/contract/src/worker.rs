@@ -43,6 +43,27 @@ pub struct Worker {
     pub engine_builds: Vec<EngineBuild>,
 }
 
+impl Worker {
+    /// Returns a worker that has just started and has nothing in memory.
+    #[must_use]
+    pub fn idle(name: &str, kind: WorkerKind, engine: &str, device: &str, started_at: OffsetDateTime) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            engine: engine.to_owned(),
+            device: device.to_owned(),
+            memory_mib: None,
+            state: WorkerState::Idle,
+            job_id: None,
+            resident_models: Vec::new(),
+            residents: Vec::new(),
+            started_at,
+            last_problem: None,
+            engine_builds: Vec::new(),
+        }
+    }
+}
+
 /// A build of an engine, as a worker found it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EngineBuild {

@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use crate::{
     Error, Queue,
     connection::{WaitingConnection, command},
+    keys::too_little_memory,
     publisher::to_json,
 };
 
@@ -37,6 +38,8 @@ pub struct Snapshot {
     pub attempt: u32,
     /// How far it is.
     pub progress: Option<Progress>,
+    /// It is too large for workers with so much memory: one of them has passed it on.
+    pub larger_than_mib: Option<u64>,
 }
 
 /// Follows the events on its own connection.
@@ -76,22 +79,23 @@ impl Queue {
 
     /// Returns the last known state of jobs; none where the queue does not know them.
     pub async fn snapshots(&self, ids: &[JobId]) -> Result<Vec<Option<Snapshot>>, Error> {
-        type Fields = (Option<String>, Option<String>, Option<u32>, Option<String>);
+        type Fields = (Option<String>, Option<String>, Option<u32>, Option<String>, Option<String>);
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let mut ask = redis::pipe();
         for id in ids {
-            ask.cmd("HMGET").arg(self.keys().job(*id)).arg(&["state", "worker", "attempts", "progress"]);
+            ask.cmd("HMGET").arg(self.keys().job(*id)).arg(&["state", "worker", "attempts", "progress", "lane"]);
         }
         let found: Vec<Fields> = self.query_all("ask for the state of jobs", &ask).await?;
-        let snapshot = |(state, worker, attempts, progress): Fields| {
+        let snapshot = |(state, worker, attempts, progress, lane): Fields| {
             let progress = progress.and_then(|json| match serde_json::from_str(&json) {
                 Ok(JobChange::Progress(progress)) => Some(progress),
                 _ => None,
             });
             let is_running = state? != "queued" && worker.is_some();
-            Some(Snapshot { is_running, worker, attempt: attempts.unwrap_or_default(), progress })
+            let larger_than_mib = lane.as_deref().and_then(too_little_memory);
+            Some(Snapshot { is_running, worker, attempt: attempts.unwrap_or_default(), progress, larger_than_mib })
         };
         Ok(found.into_iter().map(snapshot).collect())
     }

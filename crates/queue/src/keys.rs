@@ -137,6 +137,11 @@ pub(crate) fn lane_name(kind: WorkerKind, rank: u8, model: &str) -> String {
     format!("{}:{rank}:{}", kind.as_str(), model_hash(model))
 }
 
+/// Returns how much memory is too little for the jobs of a lane, in MiB, from its name or key.
+pub(crate) fn too_little_memory(lane: &str) -> Option<u64> {
+    lane.split(':').find_map(|part| part.strip_prefix('>'))?.parse().ok()
+}
+
 /// Returns the short hash that stands for a model: FNV-1a, because programs of different builds must agree on it.
 /// Two models with one hash would share a lane, which costs model swaps and nothing else.
 pub(crate) fn model_hash(model: &str) -> String {
@@ -162,6 +167,13 @@ mod tests {
     fn the_hash_of_a_model_never_changes() {
         assert_eq!(model_hash(""), "cbf29ce484222325");
         assert_eq!(model_hash("a"), "af63dc4c8601ec8c");
+    }
+
+    #[test]
+    fn a_lane_tells_how_much_memory_is_too_little() {
+        let lane = lane_name(WorkerKind::Sd, 1, "a model");
+        assert_eq!(too_little_memory(&lane), None);
+        assert_eq!(too_little_memory("{a}:lane:sd:1:>300:cbf29ce484222325"), Some(300));
     }
 
     #[test]

@@ -87,25 +87,6 @@ impl Models {
         Ok(())
     }
 
-    /// Says of each upscaler whether it fits into the memory of a device. `costs` are those of earlier jobs there, by upscaler.
-    pub(crate) async fn fit_upscalers(
-        &self,
-        upscalers: &mut [AddOn],
-        place: Place,
-        mut costs: HashMap<String, Vec<Cost>>,
-    ) -> Result<(), Error> {
-        let ids: Vec<String> = upscalers.iter().map(|upscaler| upscaler.id.clone()).collect();
-        let look =
-            move |library: &Library| Ok(ids.iter().map(|id| library.resolve_upscaler(id).ok()).collect::<Vec<_>>());
-        for (upscaler, file) in upscalers.iter_mut().zip(self.look(look).await?) {
-            let (Some(file), Some(spec)) = (file, usual_enlargement()) else { continue };
-            let costs = costs.remove(&upscaler.id).unwrap_or_default();
-            let (parts, size) = (Parts::of_upscaler(&file.path), (ENLARGED_PX, ENLARGED_PX));
-            upscaler.fit = Some(fit_of(&upscaler.id, parts, &spec, size, &place, &costs));
-        }
-        Ok(())
-    }
-
     /// Says of each language model whether it fits into the memory of a device, loaded as usual there.
     pub(crate) async fn fit_llms(&self, models: &mut [LanguageModel], place: Place, usual: Usual) -> Result<(), Error> {
         let listed = self.look(|library| library.list_llms()).await?;
@@ -121,6 +102,16 @@ impl Models {
             told.fit = Some(memory::of_language_model(&place.device, place.room, mib, is_measured, plan.context));
         }
         Ok(())
+    }
+}
+
+/// Says of each upscaler whether it fits into the memory of a device. `costs` are those of earlier jobs there, by upscaler.
+pub(crate) fn fit_upscalers(upscalers: &mut [AddOn], place: &Place, costs: &HashMap<String, Vec<Cost>>) {
+    let Some(spec) = usual_enlargement() else { return };
+    for upscaler in upscalers.iter_mut().filter(|upscaler| upscaler.problem.is_none()) {
+        let (parts, size) = (Parts::of_upscaler(upscaler.size_bytes), (ENLARGED_PX, ENLARGED_PX));
+        let costs = costs.get(&upscaler.id).map(Vec::as_slice).unwrap_or_default();
+        upscaler.fit = Some(fit_of(&upscaler.id, parts, &spec, size, place, costs));
     }
 }
 
@@ -148,7 +139,7 @@ fn usual_enlargement() -> Option<JobSpec> {
 
 #[cfg(test)]
 mod tests {
-    use contract::worker::{Resident, WorkerState};
+    use contract::worker::Resident;
 
     use super::*;
 
@@ -167,18 +158,8 @@ mod tests {
 
     fn worker(name: &str, kind: WorkerKind) -> Worker {
         Worker {
-            name: name.to_owned(),
-            kind,
-            engine: "e".to_owned(),
-            device: "cuda0".to_owned(),
-            memory_mib: None,
-            engine_builds: Vec::new(),
-            state: WorkerState::Idle,
-            job_id: None,
-            resident_models: Vec::new(),
             residents: vec![Resident { model: "m".to_owned(), memory_mib: Some(700) }],
-            started_at: time::OffsetDateTime::UNIX_EPOCH,
-            last_problem: None,
+            ..Worker::idle(name, kind, "e", "cuda0", time::OffsetDateTime::UNIX_EPOCH)
         }
     }
 

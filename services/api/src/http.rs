@@ -38,6 +38,7 @@ mod slow;
 mod socket;
 mod submission;
 mod system;
+mod waiting;
 mod workers;
 
 use std::sync::Arc;

@@ -31,6 +31,7 @@ mod session;
 
 use std::{
     collections::HashMap,
+    fs,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -192,7 +193,7 @@ impl SdEngine {
             let wanted = if is_upscale { find_upscaler(&library, &id)? } else { find_model(&library, &id)? };
             let parts = match &wanted {
                 Load::Model { files, .. } => Parts::of(files),
-                Load::Upscaler { path } => Parts::of_upscaler(path),
+                Load::Upscaler { path } => Parts::of_upscaler(fs::metadata(path).map_or(0, |found| found.len())),
             };
             Ok(Source { wanted: Arc::new(wanted), parts })
         });

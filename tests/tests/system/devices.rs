@@ -41,7 +41,9 @@ async fn a_picture_that_is_too_large_for_one_device_is_made_on_a_larger_one() {
     let second = client.submit(&large).await.unwrap();
     let fitting = client.submit(&small).await.unwrap();
     client.until_state(fitting.id, JobState::Succeeded, LIMIT).await.unwrap();
-    assert_eq!(client.job(second.id).await.unwrap().state, JobState::Queued);
+    let waiting = client.job(second.id).await.unwrap();
+    assert_eq!(waiting.state, JobState::Queued);
+    assert_eq!(waiting.waits_for, Some(format!("It does not fit into 300 MiB of memory, and waits for {larger}.")));
     client.cancel(first.id).await.unwrap();
     client.until_state(second.id, JobState::Running, LIMIT).await.unwrap();
     let attempts = client.job(second.id).await.unwrap().attempts;

@@ -70,11 +70,10 @@ impl Parts {
         }
     }
 
-    /// Looks how large the file of an upscaler is.
+    /// Returns those of an upscaler, whose file has so many bytes.
     #[must_use]
-    pub fn of_upscaler(path: &str) -> Self {
-        let size_mib = fs::metadata(path).map_or(0, |found| found.len().div_ceil(1 << 20));
-        Self { diffusion_mib: size_mib, is_upscaler: true, ..Self::default() }
+    pub fn of_upscaler(size_bytes: u64) -> Self {
+        Self { diffusion_mib: size_bytes.div_ceil(1 << 20), is_upscaler: true, ..Self::default() }
     }
 
     /// Returns what a child holds while it waits.

@@ -13,7 +13,7 @@ use super::{
     ladder::{self, Ladder},
 };
 
-/// A run of the same size may take a little more than one before it.
+/// A run of the same size may take a little more than one before it, or a little less.
 const SAFETY_PERCENT: u64 = 5;
 
 /// How a run is to be done.
@@ -171,9 +171,12 @@ impl Lessons {
             height += 1;
         }
         let (needed_mib, is_measured) = needed(height);
-        if needed_mib > room.total_mib {
+        // What one run took a little too much of is no reason to refuse all that follow.
+        let slack_mib = if is_measured { room.total_mib * SAFETY_PERCENT / 100 } else { 0 };
+        if needed_mib > room.total_mib + slack_mib {
             return Err(TooLarge { work, needed_mib, is_measured });
         }
+        let needed_mib = needed_mib.min(room.total_mib);
         let reason = |place: usize| match place {
             _ if place < learnt => MeasureReason::OutOfMemory,
             _ if place < for_size => MeasureReason::LargePicture,
@@ -335,6 +338,20 @@ mod tests {
         assert!(fits(&lessons, 1024, 1100), "it took 1000 MiB");
         assert!(fits(&lessons, 512, 1100), "a smaller one takes no more");
         assert!(!fits(&lessons, 1152, 1100), "a larger one takes more");
+    }
+
+    #[test]
+    fn a_run_that_took_a_little_more_than_there_is_does_not_stop_those_after_it() {
+        let mut lessons = Lessons::default();
+        let plan = |lessons: &Lessons| {
+            lessons.plan("m", &spec(1024), (1024, 1024), Circumstances { ladder: Ladder::flat(), ..around(1000) })
+        };
+        let first = plan_of(&lessons, 1024, 100_000).expect("a plan");
+        assert!(plan(&lessons).is_err(), "by the estimate it does not fit");
+        lessons.note_peak("m", &first, 1000);
+        assert_eq!(plan(&lessons).expect("within the slack").needed_mib, 1000);
+        lessons.note_peak("m", &first, 1060);
+        assert!(plan(&lessons).is_err());
     }
 
     #[test]

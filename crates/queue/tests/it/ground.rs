@@ -8,6 +8,7 @@ use contract::{
     job::{Failure, FailureCode, QueuedJob},
     result::{JobResult, Timeline},
     spec::{JobSpec, WorkerKind},
+    worker::Worker,
 };
 use queue::{Accepted, Affinity, Consumer, DoneEntry, Ending, Lease, Publication, Queue, library};
 use redis::aio::MultiplexedConnection;
@@ -28,6 +29,11 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// Names a folder whose files replace those of the library: how mutants get in.
 const FUNCTIONS_VARIABLE: &str = "ATELIER_QUEUE_FUNCTIONS_DIR";
+
+/// Returns the announcement of a worker.
+pub(crate) fn idle(name: &str) -> Worker {
+    Worker::idle(name, KIND, "scripted 1", "cpu", OffsetDateTime::UNIX_EPOCH)
+}
 
 /// A server with the functions loaded, and a connection to it.
 pub(crate) struct Ground {

@@ -7,24 +7,11 @@ use contract::{
 };
 use queue::{Accepted, Affinity, Outcome};
 
-use crate::ground::{Ground, KIND, LIMIT, SHORT, failure, name, result, take_with};
+use crate::ground::{Ground, KIND, LIMIT, SHORT, failure, idle, name, result, take_with};
 
 /// A worker with so much memory.
 fn worker(name: &str, memory_mib: Option<u64>) -> Worker {
-    Worker {
-        name: name.to_owned(),
-        kind: KIND,
-        engine: "scripted 1".to_owned(),
-        device: "cpu".to_owned(),
-        memory_mib,
-        state: WorkerState::Busy,
-        job_id: None,
-        resident_models: Vec::new(),
-        residents: Vec::new(),
-        started_at: time::OffsetDateTime::UNIX_EPOCH,
-        last_problem: None,
-        engine_builds: Vec::new(),
-    }
+    Worker { memory_mib, state: WorkerState::Busy, ..idle(name) }
 }
 
 fn with(memory_mib: u64) -> Affinity {
@@ -52,6 +39,8 @@ async fn a_job_that_is_too_large_goes_to_a_worker_with_more_memory_and_costs_no_
     let large = ground.publish_new().await;
     assert_eq!(pass_on(&ground, 100).await, large);
     assert_eq!(name(&ground.events().await.last().unwrap().change), "queued");
+    let snapshot = ground.queue.snapshots(&[large]).await.unwrap().remove(0).unwrap();
+    assert_eq!(snapshot.larger_than_mib, Some(100));
     // Younger, and of the same model.
     let small = ground.publish_new().await;
     let lease = take_with(&mut ground.consumer("small").await, &with(100)).await;

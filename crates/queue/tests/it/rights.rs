@@ -1,11 +1,10 @@
 //! What a worker may do on the server, and what not.
 
 use bytes::Bytes;
-use contract::worker::{Worker, WorkerState};
 use queue::{Accepted, Affinity, Outcome, Queue, check::worker_acl_rules};
 use tokio_util::sync::CancellationToken;
 
-use crate::ground::{Ground, KIND, LIMIT, PREFIX, SHORT, failure, progress, publication, result, take, within};
+use crate::ground::{Ground, KIND, LIMIT, PREFIX, SHORT, failure, idle, progress, publication, result, take, within};
 
 const PASSWORD: &str = "s3cret";
 
@@ -19,22 +18,8 @@ async fn as_worker(ground: &Ground) -> Queue {
 async fn a_worker_with_few_rights_can_do_all_its_work() {
     let ground = Ground::new().await;
     let queue = as_worker(&ground).await;
-    let worker = Worker {
-        name: "w1".to_owned(),
-        kind: KIND,
-        engine: "scripted 1".to_owned(),
-        device: "cpu".to_owned(),
-        memory_mib: None,
-        state: WorkerState::Idle,
-        job_id: None,
-        resident_models: Vec::new(),
-        residents: Vec::new(),
-        started_at: time::OffsetDateTime::UNIX_EPOCH,
-        last_problem: None,
-        engine_builds: Vec::new(),
-    };
     queue.ping().await.unwrap();
-    queue.announce_worker(&worker, LIMIT).await.unwrap();
+    queue.announce_worker(&idle("w1"), LIMIT).await.unwrap();
     let mut consumer = queue.consumer(KIND, "w1", SHORT).await.unwrap();
 
     // It waits, is woken, reports, shows, is told to stop.

@@ -4,23 +4,10 @@ use std::time::Duration;
 
 use contract::worker::{Worker, WorkerState};
 
-use crate::ground::{Ground, KIND, within};
+use crate::ground::{Ground, idle, within};
 
 fn worker(name: &str) -> Worker {
-    Worker {
-        name: name.to_owned(),
-        kind: KIND,
-        engine: "scripted 1".to_owned(),
-        device: "cpu".to_owned(),
-        memory_mib: None,
-        state: WorkerState::Idle,
-        job_id: None,
-        resident_models: vec!["tiny".to_owned()],
-        residents: Vec::new(),
-        started_at: time::OffsetDateTime::UNIX_EPOCH,
-        last_problem: None,
-        engine_builds: Vec::new(),
-    }
+    Worker { resident_models: vec!["tiny".to_owned()], ..idle(name) }
 }
 
 #[tokio::test]

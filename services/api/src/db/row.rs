@@ -61,6 +61,7 @@ impl TryFrom<JobRow> for Job {
             started_at: row.started_at.map(from_micros).transpose()?,
             ended_at: row.ended_at.map(from_micros).transpose()?,
             position: None,
+            waits_for: None,
             progress: None,
             result: row.result.map(|text| from_json("the result of a job", &text)).transpose()?,
             tags: Vec::new(),

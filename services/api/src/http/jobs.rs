@@ -17,7 +17,7 @@ use contract::{
     spec::JobKind,
 };
 
-use super::{Api, body::read_json, id::Id, problem::Error, query::Query};
+use super::{Api, body::read_json, id::Id, problem::Error, query::Query, waiting::fill_in_waiting};
 use crate::{
     db::{CancelRequest, Cursor, JobFilter, MoveRequest, RetryRequest},
     live::fill_in_progress,
@@ -67,13 +67,13 @@ pub(crate) fn page(query: &mut Query) -> (Option<Cursor>, u32) {
     (query.parsed("cursor"), query.number("limit", 1, MOST_PAGE_ROWS).unwrap_or(PAGE_ROWS))
 }
 
-/// Returns a job; while it waits, with its place in line; once its pictures are tagged, with their tags.
+/// Returns a job; while it waits, with its place in line, and why it waits where that is not for those before it; once its pictures are tagged, with their tags.
 #[utoipa::path(get, path = "/api/jobs/{id}", tag = "jobs",
     params(("id" = JobId, Path, description = "Which job.")),
     responses((status = 200, description = "The job.", body = Job)))]
 pub(crate) async fn load_job(State(api): State<Arc<Api>>, Id(id): Id<JobId>) -> Result<Json<Job>, Error> {
     let mut job = api.db.find_job(id).await?.ok_or_else(|| no_job(id))?;
-    fill_in_position(&api, &mut job).await?;
+    fill_in_waiting(&api, &mut job).await?;
     if job.state == JobState::Succeeded {
         job.tags = api.db.list_tags_of_job(id).await?;
     }
@@ -81,14 +81,6 @@ pub(crate) async fn load_job(State(api): State<Arc<Api>>, Id(id): Id<JobId>) -> 
         fill_in_progress(&api.queue, std::slice::from_mut(&mut job)).await;
     }
     Ok(Json(job))
-}
-
-/// Adds the place in line. It is counted afresh each time: what others do changes it.
-pub(crate) async fn fill_in_position(api: &Api, job: &mut Job) -> Result<(), Error> {
-    if job.state == JobState::Queued {
-        job.position = api.db.queue_position(job.id).await?.map(|ahead| ahead + 1);
-    }
-    Ok(())
 }
 
 /// Cancels a job.
@@ -155,7 +147,7 @@ pub(crate) async fn move_job(
             Err(Error::conflict(format!("only waiting jobs can be moved; this one is {}", job.state.as_str())))
         }
         MoveRequest::Moved(mut job) => {
-            fill_in_position(&api, &mut job).await?;
+            fill_in_waiting(&api, &mut job).await?;
             Ok(Json(job))
         }
     }

@@ -11,7 +11,10 @@ use contract::{
 };
 
 use super::{Api, jobs::whole, problem::Error};
-use crate::{fit::Place, models};
+use crate::{
+    fit::{Place, fit_upscalers},
+    models,
+};
 
 /// Lists the models, by id: whether each fits into memory, or why it cannot be used.
 #[utoipa::path(get, path = "/api/models", tag = "models",
@@ -40,15 +43,11 @@ pub(crate) async fn list_loras(State(api): State<Arc<Api>>) -> Result<Json<Page<
 #[utoipa::path(get, path = "/api/upscalers", tag = "models",
     responses((status = 200, description = "All of them.", body = Page<AddOn>)))]
 pub(crate) async fn list_upscalers(State(api): State<Arc<Api>>) -> Result<Json<Page<AddOn>>, Error> {
-    answer(list_with_fit(&api).await)
-}
-
-async fn list_with_fit(api: &Api) -> Result<Vec<AddOn>, models::Error> {
-    let mut listed = api.models.list_upscalers().await?;
-    if let Some((place, costs)) = painting_place(api).await {
-        api.models.fit_upscalers(&mut listed, place, costs).await?;
+    let mut listed = api.models.list_upscalers().await;
+    if let (Ok(upscalers), Some((place, costs))) = (&mut listed, painting_place(&api).await) {
+        fit_upscalers(upscalers, &place, &costs);
     }
-    Ok(listed)
+    answer(listed)
 }
 
 /// Returns the device that paints, and what jobs have cost there, by model; without the record all of it is estimated.

@@ -11,8 +11,9 @@ use super::{
     Api,
     body::read_optional_json,
     id::Id,
-    jobs::{fill_in_position, no_job, whole},
+    jobs::{no_job, whole},
     problem::Error,
+    waiting::fill_in_waiting,
 };
 use crate::db::PauseRequest;
 
@@ -85,7 +86,7 @@ async fn waiting(api: &Api, id: JobId, request: PauseRequest) -> Result<Json<Job
             Err(Error::conflict(format!("only waiting jobs can be paused and resumed; this one is {state}")))
         }
         PauseRequest::Done(mut job) => {
-            fill_in_position(api, &mut job).await?;
+            fill_in_waiting(api, &mut job).await?;
             Ok(Json(job))
         }
     }

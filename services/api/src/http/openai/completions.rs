@@ -61,42 +61,26 @@ pub(crate) async fn complete(
     let value = read_value(&api, request).await?;
     let wish = read_wish(&value, read)?;
     drop(value);
-    let now = api.clock.now();
+    let wish = Arc::new(wish);
+    let begun = try_join_all(wish.prompts.iter().map(|prompt| begin(&api, &caller, &wish, prompt))).await?;
+    let (models, sources): (Vec<_>, Vec<_>) = begun.into_iter().unzip();
+    let manner = manner(&wish, api.clock.now(), models.into_iter().next());
     if wish.is_stream {
-        let wish = Arc::new(wish);
-        let (models, sources): (Vec<_>, Vec<_>) =
-            try_join_all(wish.prompts.iter().map(|prompt| begin(&api, &caller, &wish, prompt)))
-                .await?
-                .into_iter()
-                .unzip();
-        let teller = stream::Teller::new(manner(&wish, now, models.first()), sources.len(), wish.count);
+        let teller = stream::Teller::new(manner, sources.len(), wish.count);
         return telling::answer(&api, caller, sources, teller).await;
     }
     let whole = async move {
-        let mut asked = ask_all(&api, &caller, &wish).await?;
-        let wholes = try_join_all(asked.iter_mut().map(|asked| gather(&mut asked.answering, wish.count))).await?;
-        answer::whole(&manner(&wish, now, asked.first().map(|asked| &asked.model)), &wholes)
+        let wholes = sources.into_iter().map(async |source| gather(&mut source.asked().await?, wish.count).await);
+        answer::whole(&manner, &try_join_all(wholes).await?)
     };
     slow::answer(whole, |error| errors::late(&error)).await
 }
 
-fn manner(wish: &Wish, now: OffsetDateTime, model: Option<&String>) -> answer::Manner {
-    let mut manner = answer::Manner::new(now, model.cloned().unwrap_or_default());
+fn manner(wish: &Wish, now: OffsetDateTime, model: Option<String>) -> answer::Manner {
+    let mut manner = answer::Manner::new(now, model.unwrap_or_default());
     manner.wants_logprobs = wish.sampling.top_logprobs.is_some();
     manner.wants_usage = wish.wants_usage;
     manner
-}
-
-/// Asks for what follows each text.
-async fn ask_all(api: &Arc<Api>, caller: &Caller, wish: &Wish) -> Result<Vec<Asked>, Error> {
-    try_join_all(wish.prompts.iter().map(async |prompt| match prompt {
-        Text::Words(text) => ask(api, caller, wish, text.clone()).await,
-        Text::Tokens(tokens) => {
-            let text = words(ask_for_words(api, caller, wish, tokens).await?).await?;
-            ask(api, caller, wish, text).await
-        }
-    }))
-    .await
 }
 
 /// Asks for what follows one text, and returns the model. Where tokens must become words first, for which the model may have
@@ -109,10 +93,13 @@ async fn begin(api: &Arc<Api>, caller: &Caller, wish: &Arc<Wish>, prompt: &Text)
         }
         Text::Tokens(tokens) => tokens,
     };
-    let asked = ask_for_words(api, caller, wish, tokens).await?;
-    let model = asked.model.clone();
+    let request = TextRequest::Detokenize(Detokenize { tokens: tokens.clone() });
+    let Asked { model, mut answering } = Question::new(wish.model.clone(), request).ask(api, caller).await?;
     let (api, caller, wish) = (Arc::clone(api), caller.clone(), Arc::clone(wish));
-    let coming = tokio::spawn(async move { Ok(ask(&api, &caller, &wish, words(asked).await?).await?.answering) });
+    let coming = tokio::spawn(async move {
+        let TextAnswer::Text { text } = gather(&mut answering, 0).await?.answer else { return Err(another_answer()) };
+        Ok(ask(&api, &caller, &wish, text).await?.answering)
+    });
     Ok((model, Source::Coming(AbortOnDropHandle::new(coming))))
 }
 
@@ -126,20 +113,6 @@ async fn ask(api: &Arc<Api>, caller: &Caller, wish: &Wish, prompt: String) -> Re
         sampling: wish.sampling.clone(),
     };
     Question::new(wish.model.clone(), TextRequest::Completion(Box::new(completion))).ask(api, caller).await
-}
-
-/// Asks for the words of tokens.
-async fn ask_for_words(api: &Arc<Api>, caller: &Caller, wish: &Wish, tokens: &[u32]) -> Result<Asked, Error> {
-    let request = TextRequest::Detokenize(Detokenize { tokens: tokens.to_vec() });
-    Question::new(wish.model.clone(), request).ask(api, caller).await
-}
-
-/// Waits for the words of tokens.
-async fn words(mut asked: Asked) -> Result<String, Error> {
-    match gather(&mut asked.answering, 0).await?.answer {
-        TextAnswer::Text { text } => Ok(text),
-        _ => Err(another_answer()),
-    }
 }
 
 fn read(request: &Object<'_>) -> Wish {

@@ -119,6 +119,14 @@ async fn hold(source: &mut Source, early: &mut VecDeque<TextEvent>) -> Result<()
 }
 
 impl Source {
+    /// Waits until the answer was asked for.
+    pub(crate) async fn asked(self) -> Result<Answering, Error> {
+        match self {
+            Self::Answering(answering) => Ok(answering),
+            Self::Coming(coming) => coming.await.map_err(Error::internal)?,
+        }
+    }
+
     /// Waits for what happens next. Dropping the future loses nothing.
     async fn next(&mut self) -> Result<Option<TextEvent>, Error> {
         loop {

@@ -131,18 +131,8 @@ async fn idle_workers_widen_the_window() {
     world.until_window_is(2).await;
     for name in ["one", "two", "three"] {
         let worker = worker::Worker {
-            name: name.to_owned(),
-            kind: WorkerKind::Sd,
-            engine: "scripted".to_owned(),
-            device: "cpu".to_owned(),
-            memory_mib: None,
             state: if name == "three" { WorkerState::Busy } else { WorkerState::Idle },
-            job_id: None,
-            resident_models: vec![],
-            residents: Vec::new(),
-            started_at: world.parts.clock.now(),
-            last_problem: None,
-            engine_builds: Vec::new(),
+            ..worker::Worker::idle(name, WorkerKind::Sd, "scripted", "cpu", world.parts.clock.now())
         };
         world.queue().announce_worker(&worker, Duration::from_secs(60)).await.unwrap();
     }

@@ -58,18 +58,9 @@ impl Desk {
     /// Lets everybody know of a worker.
     pub(crate) async fn announce(&self, name: &str, state: WorkerState, problem: Option<&str>) {
         let worker = Worker {
-            name: name.to_owned(),
-            kind: WorkerKind::Llm,
-            engine: "llama".to_owned(),
-            device: "cpu".to_owned(),
-            memory_mib: None,
             state,
-            job_id: None,
-            resident_models: Vec::new(),
-            residents: Vec::new(),
-            started_at: Clock::system().now(),
             last_problem: problem.map(str::to_owned),
-            engine_builds: Vec::new(),
+            ..Worker::idle(name, WorkerKind::Llm, "llama", "cpu", Clock::system().now())
         };
         self.world.queue().announce_worker(&worker, PATIENCE).await.unwrap();
     }

@@ -8,7 +8,7 @@ use contract::{
         EmbeddingInput, TextAnswer, TextEvent, TextRequest,
         reply::{Finish, Usage},
     },
-    worker::{Worker, WorkerState},
+    worker::Worker,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -133,18 +133,8 @@ async fn an_answer_of_another_kind_is_our_fault_and_says_nothing_more() {
 async fn the_models_of_an_engine_elsewhere_are_known_by_the_worker_that_speaks_to_it() {
     let (house, mut worker) = open().await;
     let announced = Worker {
-        name: "test-writer".to_owned(),
-        kind: WorkerKind::Llm,
-        engine: "OpenAI".to_owned(),
-        device: "elsewhere".to_owned(),
-        memory_mib: None,
-        state: WorkerState::Idle,
-        job_id: None,
         resident_models: vec!["far/away".to_owned()],
-        residents: Vec::new(),
-        started_at: chassis::clock::Clock::system().now(),
-        last_problem: None,
-        engine_builds: Vec::new(),
+        ..Worker::idle("test-writer", WorkerKind::Llm, "OpenAI", "elsewhere", chassis::clock::Clock::system().now())
     };
     house.queue.announce_worker(&announced, PATIENCE).await.unwrap();
     assert_eq!(house.get("/v1/models/far/away").await.status, StatusCode::OK);

@@ -7,7 +7,7 @@ use contract::{
         chat::{Message, Part, Thinking},
         reply::Finish,
     },
-    worker::{Worker, WorkerState},
+    worker::Worker,
 };
 use queue::{Consumer, Lease};
 use reqwest::{Method, StatusCode};
@@ -304,20 +304,7 @@ async fn the_model_is_the_one_asked_for_or_that_of_the_role_or_one_in_memory_or_
 }
 
 fn writer() -> Worker {
-    Worker {
-        name: "writer".to_owned(),
-        kind: contract::spec::WorkerKind::Llm,
-        engine: "llama".to_owned(),
-        device: "cpu".to_owned(),
-        memory_mib: None,
-        engine_builds: Vec::new(),
-        state: WorkerState::Idle,
-        job_id: None,
-        resident_models: Vec::new(),
-        residents: Vec::new(),
-        started_at: chassis::clock::Clock::system().now(),
-        last_problem: None,
-    }
+    Worker::idle("writer", contract::spec::WorkerKind::Llm, "llama", "cpu", chassis::clock::Clock::system().now())
 }
 
 #[tokio::test]

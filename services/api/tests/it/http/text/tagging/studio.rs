@@ -68,18 +68,9 @@ impl Studio {
 
     pub(super) async fn announce_engine(&self, engine: &str, state: WorkerState, models: &[&str]) {
         let worker = Worker {
-            name: "test-writer".to_owned(),
-            kind: WorkerKind::Llm,
-            engine: engine.to_owned(),
-            device: "cpu".to_owned(),
-            memory_mib: None,
-            engine_builds: Vec::new(),
             state,
-            job_id: None,
             resident_models: models.iter().map(|model| (*model).to_owned()).collect(),
-            residents: Vec::new(),
-            started_at: noon(),
-            last_problem: None,
+            ..Worker::idle("test-writer", WorkerKind::Llm, engine, "cpu", noon())
         };
         self.house.queue.announce_worker(&worker, 4 * PATIENCE).await.unwrap();
     }
