@@ -18,6 +18,7 @@
 //! Any future here may be dropped half-way. A child that was left in the middle of a generation is recognised by the next
 //! call and replaced.
 
+mod attempt;
 mod coming;
 mod frames;
 mod held;
@@ -28,17 +29,15 @@ mod preview;
 mod residents;
 mod room;
 mod session;
+mod source;
 
 use std::{
     collections::HashMap,
-    fs,
     path::PathBuf,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use contract::{engine::Embedding, spec::JobSpec};
-use models::memory::{Circumstances, Ladder, Lessons, Parts, Plan, Room, TooLarge, tiles};
+use models::memory::{Circumstances, Ladder, Lessons, Plan, Room, TooLarge};
 use process::{Backoff, Program};
 use queue::{
     Queue,
@@ -46,16 +45,12 @@ use queue::{
 };
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
-use worker::{
-    Budget, Engine, EngineDescription, EngineError, Order, Picture, Run,
-    builds::Depth,
-    exhaustion::{Kills, is_out_of_memory},
-};
+use worker::{Budget, Engine, EngineDescription, EngineError, Order, Picture, Run, builds::Depth};
 
 use self::{
     coming::{Coming, Setback},
     residents::{Resident, Residents, Source},
-    session::{Load, Session, Trouble},
+    session::{Session, Trouble},
 };
 
 /// Between a first crash and the next start; it doubles up to the longest.
@@ -185,21 +180,6 @@ impl SdEngine {
         }
     }
 
-    /// Returns what a child is to load for an order: the checked files of a model or of an upscaler.
-    async fn resolve(&self, key: &str, order: &Order) -> Result<Source, EngineError> {
-        let (library, id) = (self.settings.library.clone(), key.to_owned());
-        let is_upscale = matches!(order.spec, JobSpec::Upscale(_));
-        let looking = tokio::task::spawn_blocking(move || {
-            let wanted = if is_upscale { find_upscaler(&library, &id)? } else { find_model(&library, &id)? };
-            let parts = match &wanted {
-                Load::Model { files, .. } => Parts::of(files),
-                Load::Upscaler { path } => Parts::of_upscaler(fs::metadata(path).map_or(0, |found| found.len())),
-            };
-            Ok(Source { wanted: Arc::new(wanted), parts })
-        });
-        looking.await.map_err(|error| EngineError::Engine { message: error.to_string() })?.map_err(refuse)
-    }
-
     /// Returns how to do an order with a model.
     fn plan(&mut self, key: &str, source: &Source, order: &Order, run: &Run) -> Result<Plan, EngineError> {
         self.lessons.recall(key, &self.description.device, &run.history);
@@ -222,7 +202,7 @@ impl SdEngine {
         }
         let source = match self.residents.find(key) {
             Some(resident) => resident.source.clone(),
-            None => self.resolve(key, order).await?,
+            None => source::find(&self.settings.library, key, order).await?,
         };
         loop {
             let plan = self.plan(key, &source, order, run)?;
@@ -232,87 +212,6 @@ impl SdEngine {
                 Err(Setback::OutOfMemory(message)) => self.give_way(key, &plan, &message, run).await?,
             }
         }
-    }
-
-    /// Makes the pictures of an order as planned, with the child that has the model.
-    async fn attempt(&mut self, key: &str, order: &Order, plan: &Plan, run: &Run) -> Result<Vec<Picture>, Setback> {
-        let failed = |error| Err(Setback::Failed(error));
-        let Some(mut resident) = self.residents.take(key) else {
-            return failed(EngineError::Engine { message: "no model is loaded".to_owned() });
-        };
-        resident.begin();
-        let kills = Kills::now();
-        // Taken out for so long, so that the others can leave meanwhile.
-        let resident = self.working.insert(resident);
-        let tiles = tiles(&plan.steps);
-        let outcome = tokio::select! {
-            biased;
-            outcome = resident.session.run(order, tiles, &self.settings.library, run) => outcome,
-            never = self.residents.heed(self.ledger.watch_leaving()) => match never {},
-            never = Resident::tell_remaining(&resident.holding, run.remaining()) => match never {},
-        };
-        let is_as_planned = *resident.wanted == held::held(&resident.source.wanted, &plan.steps);
-        let peak_mib = resident.weigh().filter(|_| is_as_planned);
-        let trouble = match outcome {
-            Ok(pictures) => {
-                if let Some(peak_mib) = peak_mib {
-                    self.lessons.note_peak(key, plan, peak_mib);
-                }
-                plan.measures.iter().for_each(|measure| run.note_measure(measure.clone()));
-                run.note_memory(peak_mib, plan.steps.clone());
-                return Ok(pictures);
-            }
-            Err(trouble) => trouble,
-        };
-        match trouble {
-            Trouble::Refused(error) => {
-                let message = error.to_string();
-                if is_out_of_memory(&message, kills, Kills::now()) {
-                    return Err(Setback::OutOfMemory(message));
-                }
-                failed(error)
-            }
-            Trouble::Failed(message) if is_out_of_memory(&message, kills, Kills::now()) => {
-                Err(Setback::OutOfMemory(message))
-            }
-            Trouble::Failed(message) => failed(EngineError::Engine { message }),
-            Trouble::Stopped => failed(EngineError::Cancelled),
-            Trouble::MustBeKilled => {
-                if let Some(killed) = self.working.take() {
-                    let (source, wanted) = (killed.source.clone(), Arc::clone(&killed.wanted));
-                    let holding = killed.leave_to_another().await;
-                    self.bring(key, &source, &wanted, holding);
-                }
-                failed(EngineError::Cancelled)
-            }
-            Trouble::Gone => {
-                let message = resident.session.last_words("made the picture").await;
-                self.working = None;
-                if is_out_of_memory(&message, kills, Kills::now()) {
-                    return Err(Setback::OutOfMemory(message));
-                }
-                self.note_crash(&message);
-                failed(EngineError::Crashed { message })
-            }
-        }
-    }
-
-    /// Changes something after memory ran out, so that the next try needs less or finds more: all others leave, those of
-    /// other workers too; then the run climbs the ladder. An error at its top.
-    async fn give_way(&mut self, key: &str, plan: &Plan, message: &str, run: &Run) -> Result<(), EngineError> {
-        if !plan.is_alone && self.clear(key, plan, run).await? {
-            self.lessons.note_crowd(key, plan);
-            warn!(model.id = key, "memory ran out with {key}; all other models have left: {message}");
-            return Ok(());
-        }
-        if self.lessons.climb(key, plan) {
-            warn!(model.id = key, "memory ran out with {key}; the next try saves more of it: {message}");
-            return Ok(());
-        }
-        Err(EngineError::TooLarge {
-            message: format!("memory ran out, whatever was done to save it: {message}"),
-            remedy: "ask for a smaller picture, or take a smaller or quantised model".to_owned(),
-        })
     }
 
     /// Takes note that a child died, so that the next one is not started at once.
@@ -372,21 +271,6 @@ impl Engine for SdEngine {
     }
 }
 
-/// Returns the checked files of a model, with all embeddings that there are. Reads from the disk.
-fn find_model(library: &models::Library, id: &str) -> Result<Load, models::Error> {
-    let files = Box::new(library.resolve(id)?);
-    // People write the name of the file alone. Of two with one name the library takes the first.
-    let word = |id: &str| id.rsplit('/').next().unwrap_or(id).to_owned();
-    let embeddings = library.embeddings()?.into_iter();
-    let embeddings = embeddings.map(|file| Embedding { name: word(&file.id), path: file.path }).collect();
-    Ok(Load::Model { files, embeddings })
-}
-
-/// Returns the checked file of an upscaler. Reads from the disk.
-fn find_upscaler(library: &models::Library, id: &str) -> Result<Load, models::Error> {
-    Ok(Load::Upscaler { path: library.resolve_upscaler(id)?.path })
-}
-
 /// Refuses what does not fit, with the numbers.
 fn refuse_large(key: &str, large: TooLarge, room: Room) -> EngineError {
     EngineError::TooLarge {
@@ -400,19 +284,4 @@ fn refuse_large(key: &str, large: TooLarge, room: Room) -> EngineError {
                  (ATELIER_MEMORY_MIB)"
             .to_owned(),
     }
-}
-
-/// Turns the library's refusal into the job's.
-fn refuse(error: models::Error) -> EngineError {
-    let message = error.to_string();
-    let remedy = match error {
-        models::Error::Unknown { nearest, .. } if !nearest.is_empty() => {
-            format!("choose one that is there, for example {}", nearest.join(", "))
-        }
-        models::Error::Unknown { .. } => "choose one that is there".to_owned(),
-        models::Error::Broken { remedy, .. } => remedy,
-        // A folder that cannot be read now may be there again at the next attempt.
-        other => return EngineError::Engine { message: format!("{:#}", anyhow::Error::from(other)) },
-    };
-    EngineError::Rejected { message, remedy: Some(remedy) }
 }

@@ -8,7 +8,7 @@ use contract::{
 use models::{Library, memory::Tiles};
 use worker::{EngineError, Order};
 
-use super::refuse;
+use super::source::refuse;
 
 /// What the library takes by itself: the size leaves seams to nobody's eye and fits small cards.
 const TILING: Tiling = Tiling { tile_size: 0, overlap: 0.5 };
