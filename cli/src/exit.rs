@@ -45,9 +45,9 @@ impl Exit {
     }
 }
 
-impl From<Exit> for ExitCode {
+impl From<Exit> for u8 {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
+        match exit {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Unreachable => 3,
@@ -55,6 +55,12 @@ impl From<Exit> for ExitCode {
             Exit::Cancelled => 5,
             Exit::Local => 6,
             Exit::Interrupted => 130,
-        })
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(u8::from(exit))
     }
 }

@@ -1,7 +1,5 @@
 //! `atelier`: submit, capabilities, watch, list, show, cancel, retry, move, pause, resume, clear, keys, prompt, doctor.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
-
 mod arguments;
 mod axis;
 mod cancel;

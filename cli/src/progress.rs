@@ -5,7 +5,7 @@ use std::{io::IsTerminal, time::Duration};
 use contract::event::{JobChange, JobEvent, Phase, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::words;
+use crate::{output::say, words};
 
 /// The bar counts in thousandths of the job.
 const WHOLE: u64 = 1000;
@@ -41,7 +41,7 @@ impl ProgressView {
                 bar.set_message(line);
             }
             None if line != self.last_line => {
-                eprintln!("{line}");
+                say(&line);
                 self.last_line = line;
             }
             None => {}
@@ -52,7 +52,7 @@ impl ProgressView {
     pub(crate) fn aside(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
+            None => say(text),
         }
     }
 

@@ -33,25 +33,27 @@ pub(crate) struct Options {
 /// A check: its name, and what it does.
 type Part = (&'static str, fn() -> anyhow::Result<Outcome>);
 
-/// In this order, so that what fails soonest is known soonest, and each finds built what it needs.
-const FAST: &[Part] = &[
+/// In this order, so that what fails soonest is known soonest.
+const FIRST: &[Part] = &[
     ("setup", || setup::ensure(setup::Purpose::Test).map(Outcome::passed)),
     ("format", || program::run(program::cargo().args(["fmt", "--all", "--", "--check"])).map(Outcome::passed)),
     ("layers", || layers::check().map(Outcome::passed)),
     ("dependencies", || dependencies::check().map(Outcome::passed)),
     ("tidy", || tidy::check().map(Outcome::passed)),
+];
+
+/// What builds. The engines come from other languages into folders of their own, so that they are built beside the rest.
+const BUILDING: &[Part] = &[
+    ("engine", || {
+        engines::check_sd_engine()?;
+        engines::build_chosen().map(Outcome::passed)
+    }),
     ("clippy", || clippy().map(Outcome::passed)),
     ("build", || Binaries::build(Profile::Dev).map(drop).map(Outcome::passed)),
     ("codegen", || codegen::check(&Binaries::build(Profile::Dev)?).map(Outcome::passed)),
 ];
 
-const SLOW: &[Part] = &[
-    ("engine", || {
-        engines::check_sd_engine()?;
-        engines::build_chosen().map(Outcome::passed)
-    }),
-    ("tests", || nextest::run(nextest::Scope::Everything)),
-];
+const TESTS: &[Part] = &[("tests", || nextest::run(nextest::Scope::Everything))];
 
 /// Those that wait more than they compute, the longest first: they run beside each other.
 const BESIDE: &[Part] = &[
@@ -66,29 +68,34 @@ const BESIDE: &[Part] = &[
 /// Runs the checks. Fails if one of them does, but only after all have run.
 pub(crate) fn test(options: &Options) -> anyhow::Result<()> {
     let without_engine: &[Part] = &[("tests", || nextest::run(nextest::Scope::WithoutEngine))];
-    let (slow, beside) = if options.fast { (without_engine, [].as_slice()) } else { (SLOW, BESIDE) };
-    let known = FAST.iter().chain(slow).chain(beside).map(|(name, _)| *name);
+    let stages: [(&[Part], bool); 4] = match options.fast {
+        true => [(FIRST, false), (&BUILDING[1..], false), (without_engine, false), (&[], true)],
+        false => [(FIRST, false), (BUILDING, true), (TESTS, false), (BESIDE, true)],
+    };
+    let known = stages.iter().flat_map(|(parts, _)| *parts).map(|(name, _)| *name);
     if let Some(unknown) = options.names.iter().find(|name| !known.clone().any(|known| known == *name)) {
         bail!("there is no check {unknown:?}; there are {}", known.collect::<Vec<_>>().join(", "));
     }
     let mut report = Report::begin();
     let is_wanted = |(name, _): &&Part| options.names.is_empty() || options.names.iter().any(|wanted| wanted == name);
-    let beside: Vec<_> = beside.iter().filter(is_wanted).collect();
-    // A single one can as well say at once what it does.
-    let (alone, together) = if beside.len() == 1 { (beside, Vec::new()) } else { (Vec::new(), beside) };
-    for (name, run) in FAST.iter().chain(slow).filter(is_wanted).chain(alone) {
-        println!("\n━━ {name}");
-        let begun = Instant::now();
-        let outcome = run().unwrap_or_else(|error| {
-            eprintln!("error: {error:#}");
-            Outcome::failed(())
-        });
-        report.add(name, outcome, begun.elapsed());
-    }
-    if !together.is_empty() {
-        let names: Vec<_> = together.iter().map(|(name, _)| *name).collect();
-        println!("\n━━ {}: beside each other, each is shown when it is done", names.join(", "));
-        beside::run(&names, &mut report);
+    for (parts, are_beside) in stages {
+        let parts: Vec<_> = parts.iter().filter(is_wanted).collect();
+        // A single one can as well say at once what it does.
+        if are_beside && parts.len() > 1 {
+            let names: Vec<_> = parts.iter().map(|(name, _)| *name).collect();
+            println!("\n━━ {}: beside each other, each is shown when it is done", names.join(", "));
+            beside::run(&names, &mut report);
+            continue;
+        }
+        for (name, run) in parts {
+            println!("\n━━ {name}");
+            let begun = Instant::now();
+            let outcome = run().unwrap_or_else(|error| {
+                eprintln!("error: {error:#}");
+                Outcome::failed(())
+            });
+            report.add(name, outcome, begun.elapsed());
+        }
     }
     println!("\n{report}");
     if report.has_failures() {

@@ -22,11 +22,16 @@ use crate::{
 
 /// Runs `atelier` to its end, on a thread that may wait.
 pub(crate) async fn atelier(system: &System, arguments: &[&str]) -> Output {
+    let mut command = command(system, arguments);
+    let running = tokio::task::spawn_blocking(move || command.output().expect("starting atelier"));
+    tokio::time::timeout(LIMIT, running).await.expect("an end in time").unwrap()
+}
+
+fn command(system: &System, arguments: &[&str]) -> Command {
     let mut command = Command::new(system.programs().atelier());
     let server = system.client().base().unwrap_or_else(|_| "http://127.0.0.1:1".to_owned());
     command.env("ATELIER_SERVER", server).env_remove("ATELIER_KEY").args(arguments).current_dir(system.folder());
-    let running = tokio::task::spawn_blocking(move || command.output().expect("starting atelier"));
-    tokio::time::timeout(LIMIT, running).await.expect("an end in time").unwrap()
+    command
 }
 
 pub(crate) fn code(output: &Output) -> i32 {
@@ -61,6 +66,20 @@ async fn a_picture_is_asked_for_watched_shown_and_written_to_a_file() {
     assert!(shown.to_string().contains(&submitted.id.to_string()));
     let listed: Page<Job> = json(&atelier(&system, &["--json", "list", "--state", "succeeded"]).await);
     assert_eq!(listed.data.len(), 2);
+}
+
+#[tokio::test]
+async fn whoever_reads_no_further_ends_the_program_without_a_word() {
+    let system = Plan::new().start().await.unwrap();
+    for arguments in [["list"].as_slice(), &["doctor"], &["--json", "capabilities"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = command(&system, arguments);
+        command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        let running = tokio::task::spawn_blocking(move || command.status().expect("starting atelier"));
+        let status = tokio::time::timeout(LIMIT, running).await.expect("an end in time").unwrap();
+        assert_eq!(status.code(), Some(0), "{arguments:?}");
+    }
 }
 
 /// For each kind, how it is submitted, and how large the file is that comes of it; nothing where titles decide that, too.

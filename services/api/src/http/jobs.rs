@@ -67,7 +67,7 @@ pub(crate) fn page(query: &mut Query) -> (Option<Cursor>, u32) {
     (query.parsed("cursor"), query.number("limit", 1, MOST_PAGE_ROWS).unwrap_or(PAGE_ROWS))
 }
 
-/// Returns a job; while it waits, with its place in line, and why it waits where that is not for those before it; once its pictures are tagged, with their tags.
+/// Returns a job: while it waits, with its place in line and what else it waits for; once its pictures are tagged, with their tags.
 #[utoipa::path(get, path = "/api/jobs/{id}", tag = "jobs",
     params(("id" = JobId, Path, description = "Which job.")),
     responses((status = 200, description = "The job.", body = Job)))]

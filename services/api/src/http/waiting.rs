@@ -39,7 +39,7 @@ async fn ask_the_queue(api: &Api, job: &Job) -> Option<String> {
     let asking = async { tokio::try_join!(api.queue.workers(), api.queue.snapshots(&ids)) };
     match timeout(PATIENCE, asking).await {
         Ok(Ok((mut workers, snapshots))) => {
-            workers.retain(|worker| worker.kind == job.kind.worker_kind());
+            workers.retain(|worker| worker.kind == job.kind.worker_kind() && worker.state != WorkerState::Draining);
             because_of(&workers, snapshots.into_iter().flatten().find_map(|snapshot| snapshot.larger_than_mib))
         }
         Ok(Err(error)) => {
@@ -50,7 +50,7 @@ async fn ask_the_queue(api: &Api, job: &Job) -> Option<String> {
     }
 }
 
-/// Says what keeps these workers from a job, which is too large for so much memory.
+/// Says what keeps these workers from a job, which may be too large for so much memory.
 fn because_of(workers: &[Worker], larger_than_mib: Option<u64>) -> Option<String> {
     if workers.is_empty() {
         return Some("No worker is running that could do it; start one.".to_owned());
