@@ -3,7 +3,7 @@
 use std::fs;
 
 /// What the library, the C++ runtime and the drivers say when they get no memory.
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 13] = [
     "failed to allocate",
     "alloc_buffer: failed",
     "insufficient memory",
@@ -16,6 +16,8 @@ const WORDS: [&str; 12] = [
     "cudamalloc failed",
     "erroroutofdevicememory",
     "memory allocation of",
+    // No thread can be started: there is no room for its stack.
+    "resource temporarily unavailable",
 ];
 /// How a child ends that the kernel killed.
 const KILLED: &str = "(SIGKILL)";
@@ -57,6 +59,7 @@ mod tests {
             "the engine died while it loaded the model: killed by signal 6 (SIGABRT): it gave up; ggml.c:1605: GGML_ASSERT(ctx->mem_buffer != NULL) failed",
             "terminate called after throwing an instance of 'std::bad_alloc'",
             "CUDA error: out of memory",
+            "llama-server killed by signal 6 (SIGABRT): it gave up: what():  Resource temporarily unavailable",
         ] {
             assert!(is_out_of_memory(said, BEFORE, BEFORE), "{said}");
         }

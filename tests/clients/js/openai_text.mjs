@@ -36,8 +36,8 @@ async function aToolIsRunUntilThereIsAnAnswer() {
     model, messages, max_tokens: 200, tools: [{ type: "function", function: look }],
   });
   const text = await runner.finalContent();
-  assert.equal(seen.length, 1);
-  assert.ok("what" in seen[0] && text);
+  // How often is for the model to say.
+  assert.ok(seen.length >= 1 && seen.every((found) => "what" in found) && text);
 }
 
 async function vectorsCome() {

@@ -10,7 +10,7 @@ use super::world::{SETTINGS, World};
 use crate::{
     db::ground::{Ground, on_both},
     sample::result,
-    wait::PATIENCE,
+    wait::{PATIENCE, until_true},
 };
 
 on_both!(
@@ -51,7 +51,9 @@ async fn a_job_between_two_attempts_is_cancelled_at_once(ground: Ground) {
     let mut worker = world.worker("one").await;
     let id = world.submit_for("ann").await;
     let _ = worker.lease().await.fail(queue::Outcome::Retry, &crate::sample::failure("once")).await.unwrap();
-    world.until_job(id, "waits for its second attempt", |job| job.failure.is_some()).await;
+    // Once the watchers are told, too: what is told of the failure must not come after the end.
+    let is_told = async || matches!(world.changes(id).await.last(), Some(JobChange::Retrying { .. }));
+    until_true("the watchers hear of the second attempt", is_told).await;
     assert!(matches!(world.dispatch.cancel_job(id).await.unwrap(), CancelRequest::CancelledNow(_)));
     assert_eq!(world.job(id).await.state, JobState::Cancelled);
     let changes = world.changes(id).await;
